@@ -1,0 +1,235 @@
+//! What entries say: the kinds and the layout of their bodies.
+
+use crate::entry::{RecordError, take};
+use crate::id::{AuthorKey, EntryId};
+use crate::identity::{Signature, is_sound};
+use crate::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX};
+
+/// The kinds of entries. Numbers are for ever; those of the reserved kinds are carried as unknown until they are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u16)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The room's first entry.
+    Room = 0,
+    /// Publishes an invite's key.
+    Invite = 1,
+    /// Lets a key in.
+    Admit = 2,
+    /// The author leaves.
+    Leave = 3,
+    /// The author's name from here on.
+    Nickname = 4,
+    /// Text.
+    Message = 5,
+    /// Reserved: replaces an own message's text.
+    Edit = 6,
+    /// Reserved: takes an own message back.
+    Retract = 7,
+    /// Reserved: a mark on a message.
+    Reaction = 8,
+    /// Reserved: what the room is about.
+    Topic = 9,
+    /// Reserved: makes an admin.
+    Promote = 10,
+    /// Reserved: ends a membership.
+    Remove = 11,
+    /// Reserved: what its author has read.
+    Seen = 12,
+}
+
+impl Kind {
+    /// The number in the record.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// Whether entries of this number make or end memberships.
+    #[must_use]
+    pub fn is_roster(number: u16) -> bool {
+        number <= Self::Leave.number()
+    }
+}
+
+/// Why a body is not one of its kind.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// Bytes missing or left over, or a length outside the limits.
+    #[error("the body has the wrong length")]
+    Length,
+    /// Text that is not UTF-8.
+    #[error("the body's text is not UTF-8")]
+    Text,
+    /// A field in a form other than its only one.
+    #[error("the body's {0} is not canonical")]
+    NotCanonical(&'static str),
+}
+
+impl From<RecordError> for BodyError {
+    fn from(_: RecordError) -> Self {
+        Self::Length
+    }
+}
+
+/// The body of a room's first entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How much time one document spans, in seconds; never 0.
+    pub period_s: u32,
+    /// What the creator called it.
+    pub name: String,
+}
+
+/// The body of an invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// The public key whose secret travels in tickets.
+    pub key: AuthorKey,
+    /// Not accepted from this time on, by the admitting member's clock. In milliseconds since 1970.
+    pub expires_ms: Option<u64>,
+    /// How many may use it.
+    pub uses: Option<u32>,
+}
+
+/// An admitted key's proof that it held an invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InviteProof {
+    /// The invite's entry.
+    pub invite: EntryId,
+    /// Hash of the handshake in which it was shown.
+    pub channel: [u8; 32],
+    /// The invite key's signature over room, admitted key and channel.
+    pub signature: Signature,
+}
+
+/// The body of an admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admit {
+    /// Who is let in.
+    pub key: AuthorKey,
+    /// The admitting author's signature over room and key: what the newcomer shows to members who were elsewhere.
+    pub card: Signature,
+    /// How it was earned, unless a person decided.
+    pub proof: Option<InviteProof>,
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// [`Kind::Room`].
+    Room(Room),
+    /// [`Kind::Invite`].
+    Invite(Invite),
+    /// [`Kind::Admit`].
+    Admit(Box<Admit>),
+    /// [`Kind::Leave`].
+    Leave,
+    /// [`Kind::Nickname`].
+    Nickname(String),
+    /// [`Kind::Message`].
+    Message(String),
+    /// A kind this version does not know.
+    Unknown {
+        /// Its number.
+        kind: u16,
+    },
+}
+
+impl Body {
+    /// The kind's number and the body's bytes; none for a kind that is not ours to write.
+    #[must_use]
+    pub fn encode(&self) -> Option<(Kind, Vec<u8>)> {
+        Some(match self {
+            Self::Room(room) => {
+                let mut bytes = room.period_s.to_be_bytes().to_vec();
+                bytes.extend_from_slice(room.name.as_bytes());
+                (Kind::Room, bytes)
+            }
+            Self::Invite(invite) => {
+                let mut bytes = invite.key.0.to_vec();
+                bytes.extend_from_slice(&invite.expires_ms.unwrap_or(0).to_be_bytes()[2..]);
+                bytes.extend_from_slice(&invite.uses.unwrap_or(0).to_be_bytes());
+                (Kind::Invite, bytes)
+            }
+            Self::Admit(admit) => {
+                let mut bytes = admit.key.0.to_vec();
+                bytes.extend_from_slice(&admit.card.0);
+                if let Some(proof) = &admit.proof {
+                    bytes.extend_from_slice(&proof.invite.0);
+                    bytes.extend_from_slice(&proof.channel);
+                    bytes.extend_from_slice(&proof.signature.0);
+                }
+                (Kind::Admit, bytes)
+            }
+            Self::Leave => (Kind::Leave, Vec::new()),
+            Self::Nickname(name) => (Kind::Nickname, name.clone().into_bytes()),
+            Self::Message(text) => (Kind::Message, text.clone().into_bytes()),
+            Self::Unknown { .. } => return None,
+        })
+    }
+
+    /// Reads the body of a kind.
+    ///
+    /// # Errors
+    /// When a known kind's body is not one. Unknown kinds have any.
+    pub fn decode(kind: u16, bytes: &[u8]) -> Result<Self, BodyError> {
+        let mut rest = bytes;
+        let body = match kind {
+            k if k == Kind::Room.number() => {
+                let period_s = u32::from_be_bytes(take(&mut rest)?);
+                if period_s == 0 {
+                    return Err(BodyError::NotCanonical("period"));
+                }
+                Self::Room(Room { period_s, name: text(&mut rest, NAME_BYTES_MAX)? })
+            }
+            k if k == Kind::Invite.number() => Self::Invite(decode_invite(&mut rest)?),
+            k if k == Kind::Admit.number() => Self::Admit(Box::new(decode_admit(&mut rest)?)),
+            k if k == Kind::Leave.number() => Self::Leave,
+            k if k == Kind::Nickname.number() => Self::Nickname(text(&mut rest, NAME_BYTES_MAX)?),
+            k if k == Kind::Message.number() => Self::Message(text(&mut rest, MESSAGE_BYTES_MAX)?),
+            kind => return Ok(Self::Unknown { kind }),
+        };
+        if rest.is_empty() { Ok(body) } else { Err(BodyError::Length) }
+    }
+}
+
+fn decode_invite(rest: &mut &[u8]) -> Result<Invite, BodyError> {
+    let key = sound(AuthorKey(take(rest)?))?;
+    let mut time = [0; 8];
+    time[2..].copy_from_slice(&take::<6>(rest)?);
+    let expires_ms = u64::from_be_bytes(time).min(TIME_MS_MAX);
+    let uses = u32::from_be_bytes(take(rest)?);
+    Ok(Invite { key, expires_ms: (expires_ms > 0).then_some(expires_ms), uses: (uses > 0).then_some(uses) })
+}
+
+fn decode_admit(rest: &mut &[u8]) -> Result<Admit, BodyError> {
+    let key = sound(AuthorKey(take(rest)?))?;
+    let card = Signature(take(rest)?);
+    let proof = if rest.is_empty() {
+        None
+    } else {
+        Some(InviteProof {
+            invite: EntryId(take(rest)?),
+            channel: take(rest)?,
+            signature: Signature(take(rest)?),
+        })
+    };
+    Ok(Admit { key, card, proof })
+}
+
+fn sound(key: AuthorKey) -> Result<AuthorKey, BodyError> {
+    if is_sound(&key) { Ok(key) } else { Err(BodyError::NotCanonical("key")) }
+}
+
+/// The rest as text of 1 to `max` bytes.
+fn text(rest: &mut &[u8], max: usize) -> Result<String, BodyError> {
+    if rest.is_empty() || rest.len() > max {
+        return Err(BodyError::Length);
+    }
+    let text = str::from_utf8(rest).map_err(|_| BodyError::Text)?;
+    *rest = &[];
+    Ok(text.to_owned())
+}

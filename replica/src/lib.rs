@@ -1,0 +1,13 @@
+//! A conversation without a server, at rest: what is said, by whom, in which order, and how it is kept.
+//!
+//! - [`identity`]: who someone is, and what their signatures mean
+//! - [`entry`]: one signed act of one author, in canonical bytes
+//! - [`order`]: where an entry stands, the same on every replica
+//!
+//! Nothing here reads a clock, opens a socket or knows an async runtime.
+
+pub mod entry;
+pub mod id;
+pub mod identity;
+pub mod limits;
+pub mod order;

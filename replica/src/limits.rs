@@ -1,0 +1,35 @@
+//! Every fixed limit of the entry format, each with its reason. Sizes decide validity and never change; the limits
+//! that only pace a connection live in the sync crate.
+
+/// Longest message text, in bytes of UTF-8: a long mail, and small enough to live in memory by the thousand.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest body of any kind, known or not. Leaves later kinds some room beside a message's text.
+pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 512;
+
+/// Longest nickname or room name, in bytes of UTF-8. Shown cut to 32 graphemes.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Most dependencies beside `previous`. An author that has seen more heads names those with the greatest order keys.
+pub const DEPENDENCIES_MAX: usize = 64;
+
+/// Largest claimed time: 48 bits of milliseconds, some 8,900 years.
+pub const TIME_MS_MAX: u64 = (1 << 48) - 1;
+
+/// Longest canonical record: the fixed fields, all dependencies and the longest body.
+pub const RECORD_BYTES_MAX: usize = 1 + 2 + 40 + 4 + 32 + 1 + DEPENDENCIES_MAX * 32 + 6 + BODY_BYTES_MAX;
+
+/// Largest block, as stored and as sent: what one Noise message can carry.
+pub const BLOCK_BYTES_MAX: usize = 65_519 - 16;
+
+/// Largest block once inflated. A block that claims more is refused before anything is allocated for it.
+pub const BLOCK_INFLATED_BYTES_MAX: usize = 512 * 1024;
+
+/// Most entries in one block; with it the columns of a decoded block stay small.
+pub const BLOCK_ENTRIES_MAX: usize = 8_192;
+
+/// Longest value handed to the store. Larger sled pages go to blob files that are never synced.
+pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
+
+/// Most entries of one document before its period is kept in shorter ones.
+pub const DOCUMENT_ENTRIES_MAX: usize = 32 * 1024;
