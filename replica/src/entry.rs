@@ -136,7 +136,8 @@ impl Record {
     pub fn id(&self, room: &RoomId) -> EntryId {
         let is_first = self.previous.is_none() && self.dependencies.is_empty();
         let room = if is_first { [0; 32] } else { room.0 };
-        let hash = Sha256::new().chain_update(b"replica/1/entry\0").chain_update(room).chain_update(self.to_bytes());
+        let hash =
+            Sha256::new().chain_update(b"replica/1/entry\0").chain_update(room).chain_update(self.to_bytes());
         EntryId(hash.finalize().into())
     }
 
@@ -202,7 +203,8 @@ impl Entry {
     /// What it says.
     #[must_use]
     pub fn body(&self) -> Body {
-        Body::decode(self.record.kind, &self.record.body).expect("the form was checked when the entry was made")
+        Body::decode(self.record.kind, &self.record.body)
+            .expect("the form was checked when the entry was made")
     }
 
     /// Whether it carries a signature, and a strictly valid one.

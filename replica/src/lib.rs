@@ -2,12 +2,16 @@
 //!
 //! - [`identity`]: who someone is, and what their signatures mean
 //! - [`entry`]: one signed act of one author, in canonical bytes
+//! - [`block`]: many entries in near-minimal bytes, as stored and as sent
 //! - [`order`]: where an entry stands, the same on every replica
 //!
 //! Nothing here reads a clock, opens a socket or knows an async runtime.
 
+pub mod block;
 pub mod entry;
+pub mod graph;
 pub mod id;
 pub mod identity;
 pub mod limits;
+pub mod members;
 pub mod order;

@@ -41,7 +41,11 @@ impl Clock {
     /// Derives the clock of an entry that claims `claimed_ms`, from the clocks of its direct dependencies (its
     /// author's previous entry counts as one).
     #[must_use]
-    pub fn derive(claimed_ms: u64, previous: Option<Previous>, dependencies: impl Iterator<Item = Clock>) -> Self {
+    pub fn derive(
+        claimed_ms: u64,
+        previous: Option<Previous>,
+        dependencies: impl Iterator<Item = Clock>,
+    ) -> Self {
         let claimed = claimed_ms.min(TIME_MS_MAX);
         let Some(latest) = dependencies.max() else {
             // The rule's starting point is (0, 0, -1): a claimed 0 is not above it, so it counts from there.

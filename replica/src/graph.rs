@@ -1,0 +1,410 @@
+//! The graph: which entries this replica has, how they hang together, and whether another one belongs with them.
+//!
+//! It keeps some 80 bytes an entry and no text. Validity is a function of an entry and its ancestors alone, so every
+//! replica decides alike, whatever has arrived in which order. Entries join the graph when admitted ([`Graph::admit`])
+//! and count as *durable* once the store has them ([`Graph::settle`]); only durable ones are told to peers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::block::References;
+use crate::entry::{Body, Entry, Kind};
+use crate::id::{AuthorKey, ChainId, EntryId, Position, RoomId};
+use crate::identity::{Purpose, verify};
+use crate::order::{Clock, OrderKey, Previous};
+
+mod compose;
+mod difference;
+mod roster;
+#[cfg(test)]
+mod tests;
+
+pub use difference::{Tip, Wanted};
+use roster::{Rosters, SetId};
+
+/// What the graph keeps of an entry.
+#[derive(Clone, Debug)]
+struct Node {
+    id: EntryId,
+    chain: u32,
+    seq: u32,
+    clock: [u8; Clock::BYTES],
+    claimed: [u8; 6],
+    kind: u16,
+    previous: Option<Position>,
+    /// End of its other parents in `Graph::others`; they start where the entry's before it end.
+    others_end: u32,
+    /// The roster entries in its past, itself included.
+    roster: SetId,
+}
+
+/// One author's chain as this replica has it.
+#[derive(Debug)]
+struct Chain {
+    id: ChainId,
+    /// The first admitted entry of each seq.
+    by_seq: Vec<Position>,
+    /// Entries that share their seq with an earlier one: their author forked the chain.
+    forks: Vec<Position>,
+}
+
+/// What one insertion changed beyond appending, so that it can be taken back.
+#[derive(Debug)]
+struct Undo {
+    heads: Vec<Position>,
+    roster: roster::Mark,
+}
+
+/// Why an entry does not belong in the conversation. Nothing here depends on what else has arrived, but for
+/// [`Refusal::Missing`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// An entry it follows is not here (yet).
+    #[error("entry {0} is not here yet")]
+    Missing(EntryId),
+    /// It follows nothing and is not this room's first entry.
+    #[error("an entry without a past is not of this room")]
+    Stranger,
+    /// Its `previous` is of another chain or has another seq.
+    #[error("an entry's place in its chain is wrong")]
+    WrongPrevious,
+    /// Its author was not a member in what they had seen.
+    #[error("the author was not a member when writing this")]
+    NotMember,
+    /// An admission whose card or invite proof does not hold.
+    #[error("an admission without a valid card or proof")]
+    BadAdmission,
+}
+
+/// What became of an entry offered to the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It joined, at this position.
+    New(Position),
+    /// It was here already.
+    Known,
+}
+
+/// The entries of one room and their relations.
+#[derive(Debug)]
+pub struct Graph {
+    room: RoomId,
+    nodes: Vec<Node>,
+    others: Vec<Position>,
+    by_id: HashMap<EntryId, Position>,
+    chains: Vec<Chain>,
+    chain_index: BTreeMap<ChainId, u32>,
+    heads: BTreeSet<Position>,
+    rosters: Rosters,
+    undo: Vec<Undo>,
+    durable: Position,
+    tips: BTreeSet<Position>,
+}
+
+impl Graph {
+    /// The graph of a room that has nothing yet.
+    #[must_use]
+    pub fn new(room: RoomId) -> Self {
+        Self {
+            room,
+            nodes: Vec::new(),
+            others: Vec::new(),
+            by_id: HashMap::new(),
+            chains: Vec::new(),
+            chain_index: BTreeMap::new(),
+            heads: BTreeSet::new(),
+            rosters: Rosters::default(),
+            undo: Vec::new(),
+            durable: 0,
+            tips: BTreeSet::new(),
+        }
+    }
+
+    /// Which room.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        self.room
+    }
+
+    /// How many entries were admitted: the position of the next.
+    #[must_use]
+    pub fn len(&self) -> Position {
+        position(self.nodes.len())
+    }
+
+    /// Whether there is nothing, not even the room's first entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Where an entry stands in the log.
+    #[must_use]
+    pub fn position(&self, id: &EntryId) -> Option<Position> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The id of an admitted entry.
+    #[must_use]
+    pub fn id(&self, position: Position) -> EntryId {
+        self.nodes[position as usize].id
+    }
+
+    /// The chain of an admitted entry.
+    #[must_use]
+    pub fn chain(&self, position: Position) -> ChainId {
+        self.chains[self.nodes[position as usize].chain as usize].id
+    }
+
+    /// The place of an admitted entry in its chain.
+    #[must_use]
+    pub fn seq(&self, position: Position) -> u32 {
+        self.nodes[position as usize].seq
+    }
+
+    /// The number of an admitted entry's kind.
+    #[must_use]
+    pub fn kind(&self, position: Position) -> u16 {
+        self.nodes[position as usize].kind
+    }
+
+    /// The time an admitted entry's author claimed, in milliseconds since 1970.
+    #[must_use]
+    pub fn claimed_ms(&self, position: Position) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[2..].copy_from_slice(&self.nodes[position as usize].claimed);
+        u64::from_be_bytes(bytes)
+    }
+
+    /// The place of an admitted entry in the order.
+    #[must_use]
+    pub fn key(&self, position: Position) -> OrderKey {
+        let node = &self.nodes[position as usize];
+        OrderKey { clock: Clock::from_bytes(&node.clock), id: node.id }
+    }
+
+    /// The entry before in the chain.
+    #[must_use]
+    pub fn previous(&self, position: Position) -> Option<Position> {
+        self.nodes[position as usize].previous
+    }
+
+    /// Everything an admitted entry directly follows: its `previous`, then its dependencies in ascending order of
+    /// their ids.
+    pub fn parents(&self, position: Position) -> impl Iterator<Item = Position> {
+        let end = self.nodes[position as usize].others_end as usize;
+        let start = match position {
+            0 => 0,
+            later => self.nodes[later as usize - 1].others_end as usize,
+        };
+        self.previous(position).into_iter().chain(self.others[start..end].iter().copied())
+    }
+
+    /// The entries nothing here follows yet, ascending by position.
+    pub fn heads(&self) -> impl Iterator<Item = Position> {
+        self.heads.iter().copied()
+    }
+
+    /// Whether someone is a member by all the entries that are here.
+    #[must_use]
+    pub fn is_member(&self, author: &AuthorKey) -> bool {
+        self.rosters.is_member_now(author)
+    }
+
+    /// The entries that share `previous` with this one, itself left out. More than none only where an author forked.
+    #[must_use]
+    pub fn siblings(&self, of: Position) -> Vec<Position> {
+        let node = &self.nodes[of as usize];
+        let chain = &self.chains[node.chain as usize];
+        let first = chain.by_seq.get(node.seq as usize - 1).into_iter();
+        let same = |&other: &Position| {
+            let twin = &self.nodes[other as usize];
+            other != of && twin.seq == node.seq && twin.previous == node.previous
+        };
+        first.chain(&chain.forks).copied().filter(same).collect()
+    }
+
+    /// All entries of a chain, ascending by position.
+    #[must_use]
+    pub fn chain_entries(&self, chain: &ChainId) -> Vec<Position> {
+        let Some(&index) = self.chain_index.get(chain) else { return Vec::new() };
+        let chain = &self.chains[index as usize];
+        let mut all = [chain.by_seq.as_slice(), chain.forks.as_slice()].concat();
+        all.sort_unstable();
+        all
+    }
+
+    /// The chains whose author wrote two entries after one, with the first entries that show it.
+    #[must_use]
+    pub fn forked(&self) -> Vec<(ChainId, Position)> {
+        self.chains.iter().filter_map(|chain| Some((chain.id, *chain.forks.first()?))).collect()
+    }
+
+    /// Takes an authentic entry in, if it is valid.
+    ///
+    /// # Errors
+    /// When an ancestor is missing or the entry is not valid; the graph is then unchanged.
+    pub fn admit(&mut self, entry: &Entry) -> Result<Admission, Refusal> {
+        if self.by_id.contains_key(&entry.id()) {
+            return Ok(Admission::Known);
+        }
+        let record = entry.record();
+        let find = |id: &EntryId| self.position(id).ok_or(Refusal::Missing(*id));
+        let previous = record.previous.as_ref().map(find).transpose()?;
+        let others = record.dependencies.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        if previous.is_none() && others.is_empty() && entry.id().0 != self.room.0 {
+            return Err(Refusal::Stranger);
+        }
+        if let Some(previous) = previous
+            && (self.chain(previous) != record.chain || self.seq(previous).checked_add(1) != Some(record.seq))
+        {
+            return Err(Refusal::WrongPrevious);
+        }
+        let parents = || previous.iter().chain(&others);
+        let sets: Vec<SetId> = parents().map(|parent| self.nodes[*parent as usize].roster).collect();
+        let past = self.rosters.union(&sets);
+        let body = entry.body();
+        if record.kind != Kind::Room.number() && !self.rosters.is_member(&entry.author(), past) {
+            return Err(Refusal::NotMember);
+        }
+        if let Body::Admit(admit) = &body {
+            self.check_admission(entry, admit, past)?;
+        }
+        let clock = Clock::derive(
+            record.claimed_ms,
+            previous.map(|at| Previous { claimed_ms: self.claimed_ms(at), clock: self.key(at).clock }),
+            parents().map(|parent| self.key(*parent).clock),
+        );
+        Ok(Admission::New(self.insert(entry, &body, previous, &others, clock, past)))
+    }
+
+    /// Takes back the newest entries, down to this many. Only those admitted since the last [`Graph::settle`] can be.
+    ///
+    /// # Panics
+    /// When asked to take back a durable entry.
+    pub fn truncate(&mut self, len: Position) {
+        assert!(len >= self.durable, "durable entries are never taken back");
+        while self.len() > len {
+            let (Some(node), Some(undo)) = (self.nodes.pop(), self.undo.pop()) else { return };
+            let at = self.len();
+            self.by_id.remove(&node.id);
+            self.heads.remove(&at);
+            self.heads.extend(undo.heads);
+            self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
+            self.rosters.rewind(undo.roster);
+            let chain = &mut self.chains[node.chain as usize];
+            if chain.forks.last() == Some(&at) {
+                chain.forks.pop();
+            } else {
+                chain.by_seq.pop();
+            }
+            if chain.by_seq.is_empty() {
+                self.chain_index.remove(&chain.id);
+                self.chains.pop();
+            }
+        }
+    }
+
+    /// Says that the entries below this position are durable: they may be told to peers, and are never taken back.
+    pub fn settle(&mut self, durable: Position) {
+        for at in self.durable..durable {
+            if let Some(previous) = self.previous(at) {
+                self.tips.remove(&previous);
+            }
+            self.tips.insert(at);
+        }
+        self.undo.drain(..(durable - self.durable) as usize);
+        self.durable = durable;
+    }
+
+    /// How many entries are durable.
+    #[must_use]
+    pub fn durable(&self) -> Position {
+        self.durable
+    }
+
+    fn insert(
+        &mut self,
+        entry: &Entry,
+        body: &Body,
+        previous: Option<Position>,
+        others: &[Position],
+        clock: Clock,
+        past: SetId,
+    ) -> Position {
+        let record = entry.record();
+        let at = self.len();
+        let mark = self.rosters.mark();
+        let roster = self.rosters.extend(past, &entry.author(), body, entry.id());
+        let chain = self.chain_of(record.chain);
+        let line = &mut self.chains[chain as usize];
+        if line.by_seq.len() + 1 == record.seq as usize {
+            line.by_seq.push(at);
+        } else {
+            line.forks.push(at);
+        }
+        self.others.extend_from_slice(others);
+        let covered =
+            previous.iter().chain(others).filter(|parent| self.heads.remove(parent)).copied().collect();
+        self.heads.insert(at);
+        self.undo.push(Undo { heads: covered, roster: mark });
+        self.by_id.insert(entry.id(), at);
+        let claimed = record.claimed_ms.to_be_bytes();
+        self.nodes.push(Node {
+            id: entry.id(),
+            chain,
+            seq: record.seq,
+            clock: clock.to_bytes(),
+            claimed: [claimed[2], claimed[3], claimed[4], claimed[5], claimed[6], claimed[7]],
+            kind: record.kind,
+            previous,
+            others_end: position(self.others.len()),
+            roster,
+        });
+        at
+    }
+
+    fn chain_of(&mut self, id: ChainId) -> u32 {
+        if let Some(&index) = self.chain_index.get(&id) {
+            return index;
+        }
+        let index = position(self.chains.len());
+        self.chains.push(Chain { id, by_seq: Vec::new(), forks: Vec::new() });
+        self.chain_index.insert(id, index);
+        index
+    }
+
+    fn check_admission(
+        &self,
+        entry: &Entry,
+        admit: &crate::entry::Admit,
+        past: SetId,
+    ) -> Result<(), Refusal> {
+        let card = Purpose::Card { room: &self.room, key: &admit.key };
+        if !verify(&entry.author(), card, &admit.card) {
+            return Err(Refusal::BadAdmission);
+        }
+        let Some(proof) = &admit.proof else { return Ok(()) };
+        let invite = self.rosters.invite_in(&proof.invite, past).ok_or(Refusal::BadAdmission)?;
+        let shown = Purpose::Invite { room: &self.room, key: &admit.key, channel: &proof.channel };
+        if verify(&invite.key, shown, &proof.signature) { Ok(()) } else { Err(Refusal::BadAdmission) }
+    }
+}
+
+impl References for Graph {
+    fn place(&self, id: &EntryId) -> Option<(ChainId, u32)> {
+        self.position(id).map(|at| (self.chain(at), self.seq(at)))
+    }
+
+    fn find(&self, chain: &ChainId, seq: u32, prefix: &[u8; 16]) -> Option<EntryId> {
+        let chain = &self.chains[*self.chain_index.get(chain)? as usize];
+        let first = chain.by_seq.get((seq as usize).checked_sub(1)?).into_iter();
+        let fits = |&&at: &&Position| self.seq(at) == seq && self.id(at).0[..16] == *prefix;
+        first.chain(&chain.forks).find(fits).map(|&at| self.id(at))
+    }
+}
+
+/// An index as a position. A log of 2^32 entries would take some 500 GB of memory first.
+fn position(index: usize) -> Position {
+    Position::try_from(index).expect("a log has fewer than 2^32 entries")
+}
