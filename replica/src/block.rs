@@ -27,6 +27,10 @@ const LEVEL: i32 = 3;
 /// Below this many bytes zstd's own header costs more than it saves.
 const COMPRESS_BYTES_MIN: usize = 256;
 
+/// What an entry may cost more when a block is cut to the entries that someone lacks: a reference to it by index then
+/// becomes one by (chain, seq, id). A block must have room for that, so that it can always be cut.
+const CUT_BYTES: usize = 24;
+
 /// Most dependencies in all the entries of a block: with it a decoded block stays under a few MiB.
 const REFERENCES_MAX: usize = 64 * 1024;
 
@@ -83,15 +87,21 @@ pub fn decode(bytes: &[u8], room: &RoomId, references: &impl References) -> Resu
     if bytes.len() > BLOCK_BYTES_MAX {
         return Err(DecodeError::TooLarge);
     }
-    match bytes.split_first() {
-        Some((&PLAIN, rest)) => read::entries(rest, room, references),
+    let entries = match bytes.split_first() {
+        Some((&PLAIN, rest)) => read::entries(rest, room, references)?,
         Some((&ZSTD, rest)) => {
             let inflated = zstd::bulk::decompress(rest, BLOCK_INFLATED_BYTES_MAX)
                 .map_err(|_| DecodeError::Malformed("compression"))?;
-            read::entries(&inflated, room, references)
+            read::entries(&inflated, room, references)?
         }
-        _ => Err(DecodeError::Malformed("first byte")),
-    }
+        _ => return Err(DecodeError::Malformed("first byte")),
+    };
+    if fits(bytes.len(), entries.len()) { Ok(entries) } else { Err(DecodeError::TooLarge) }
+}
+
+/// Whether so many bytes are a block of so many entries, with room for cutting it.
+fn fits(bytes: usize, entries: usize) -> bool {
+    bytes + entries.saturating_sub(1) * CUT_BYTES <= BLOCK_BYTES_MAX
 }
 
 /// The entries of a block that no other of its entries names as `previous`, by index: each must be authentic by its

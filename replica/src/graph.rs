@@ -9,16 +9,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::block::References;
 use crate::entry::{Body, Entry, Kind};
 use crate::id::{AuthorKey, ChainId, EntryId, Position, RoomId};
-use crate::identity::{Purpose, verify};
+use crate::identity::{Purpose, Signature, verify};
 use crate::order::{Clock, OrderKey, Previous};
 
 mod compose;
 mod difference;
+mod fork;
 mod roster;
 #[cfg(test)]
 mod tests;
 
 pub use difference::{Tip, Wanted};
+pub use fork::{Branch, Moved};
+pub use roster::Card;
 use roster::{Rosters, SetId};
 
 /// What the graph keeps of an entry.
@@ -35,6 +38,8 @@ struct Node {
     others_end: u32,
     /// The roster entries in its past, itself included.
     roster: SetId,
+    /// Which of its chain's branches it is on; 0 unless the author forked the chain.
+    branch: fork::BranchIndex,
 }
 
 /// One author's chain as this replica has it.
@@ -52,6 +57,7 @@ struct Chain {
 struct Undo {
     heads: Vec<Position>,
     roster: roster::Mark,
+    moved: Vec<Moved>,
 }
 
 /// Why an entry does not belong in the conversation. Nothing here depends on what else has arrived, but for
@@ -96,9 +102,12 @@ pub struct Graph {
     chain_index: BTreeMap<ChainId, u32>,
     heads: BTreeSet<Position>,
     rosters: Rosters,
+    branches: fork::Branches,
     undo: Vec<Undo>,
     durable: Position,
     tips: BTreeSet<Position>,
+    /// Of the tips, and of what is not durable yet.
+    signatures: BTreeMap<Position, Signature>,
 }
 
 impl Graph {
@@ -114,9 +123,11 @@ impl Graph {
             chain_index: BTreeMap::new(),
             heads: BTreeSet::new(),
             rosters: Rosters::default(),
+            branches: fork::Branches::default(),
             undo: Vec::new(),
             durable: 0,
             tips: BTreeSet::new(),
+            signatures: BTreeMap::new(),
         }
     }
 
@@ -211,19 +222,6 @@ impl Graph {
         self.rosters.is_member_now(author)
     }
 
-    /// The entries that share `previous` with this one, itself left out. More than none only where an author forked.
-    #[must_use]
-    pub fn siblings(&self, of: Position) -> Vec<Position> {
-        let node = &self.nodes[of as usize];
-        let chain = &self.chains[node.chain as usize];
-        let first = chain.by_seq.get(node.seq as usize - 1).into_iter();
-        let same = |&other: &Position| {
-            let twin = &self.nodes[other as usize];
-            other != of && twin.seq == node.seq && twin.previous == node.previous
-        };
-        first.chain(&chain.forks).copied().filter(same).collect()
-    }
-
     /// All entries of a chain, ascending by position.
     #[must_use]
     pub fn chain_entries(&self, chain: &ChainId) -> Vec<Position> {
@@ -238,6 +236,37 @@ impl Graph {
     #[must_use]
     pub fn forked(&self) -> Vec<(ChainId, Position)> {
         self.chains.iter().filter_map(|chain| Some((chain.id, *chain.forks.first()?))).collect()
+    }
+
+    /// Who made the room; none before its first entry is here.
+    #[must_use]
+    pub fn creator(&self) -> Option<AuthorKey> {
+        self.nodes.first().map(|node| self.chains[node.chain as usize].id.author)
+    }
+
+    /// An invite by its public key, with its entry's id.
+    #[must_use]
+    pub fn invite(&self, key: &AuthorKey) -> Option<(EntryId, crate::entry::Invite)> {
+        self.rosters.invite_by_key(key)
+    }
+
+    /// How many admissions cite an invite.
+    #[must_use]
+    pub fn invite_uses(&self, invite: &EntryId) -> u32 {
+        self.rosters.uses(invite)
+    }
+
+    /// The cards from the creator down to a member: each admits the author of the next, the last one this member.
+    /// Empty for the creator, none for who was never admitted.
+    #[must_use]
+    pub fn cards(&self, member: &AuthorKey) -> Option<Vec<Card>> {
+        self.rosters.cards(member)
+    }
+
+    /// Whether someone was a member once and left.
+    #[must_use]
+    pub fn has_left(&self, author: &AuthorKey) -> bool {
+        self.rosters.has_left(author) && !self.is_member(author)
     }
 
     /// Takes an authentic entry in, if it is valid.
@@ -288,10 +317,12 @@ impl Graph {
             let (Some(node), Some(undo)) = (self.nodes.pop(), self.undo.pop()) else { return };
             let at = self.len();
             self.by_id.remove(&node.id);
+            self.signatures.remove(&at);
             self.heads.remove(&at);
             self.heads.extend(undo.heads);
             self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
             self.rosters.rewind(undo.roster);
+            undo.moved.iter().rev().for_each(|moved| self.nodes[moved.position as usize].branch = moved.from);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {
                 chain.forks.pop();
@@ -310,6 +341,7 @@ impl Graph {
         for at in self.durable..durable {
             if let Some(previous) = self.previous(at) {
                 self.tips.remove(&previous);
+                self.signatures.remove(&previous);
             }
             self.tips.insert(at);
         }
@@ -337,6 +369,7 @@ impl Graph {
         let mark = self.rosters.mark();
         let roster = self.rosters.extend(past, &entry.author(), body, entry.id());
         let chain = self.chain_of(record.chain);
+        let (branch, moved) = self.place_on_branch(entry.id(), chain, record.seq, previous);
         let line = &mut self.chains[chain as usize];
         if line.by_seq.len() + 1 == record.seq as usize {
             line.by_seq.push(at);
@@ -347,7 +380,10 @@ impl Graph {
         let covered =
             previous.iter().chain(others).filter(|parent| self.heads.remove(parent)).copied().collect();
         self.heads.insert(at);
-        self.undo.push(Undo { heads: covered, roster: mark });
+        self.undo.push(Undo { heads: covered, roster: mark, moved });
+        if let Some(signature) = entry.signature() {
+            self.signatures.insert(at, *signature);
+        }
         self.by_id.insert(entry.id(), at);
         let claimed = record.claimed_ms.to_be_bytes();
         self.nodes.push(Node {
@@ -360,6 +396,7 @@ impl Graph {
             previous,
             others_end: position(self.others.len()),
             roster,
+            branch,
         });
         at
     }

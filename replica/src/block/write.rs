@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::block::columns::{put, put_signed};
 use crate::block::{
-    BLOCK_BYTES_MAX, BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX, COMPRESS_BYTES_MIN, EncodeError, LEVEL,
-    PLAIN, REFERENCES_MAX, Reference, References, ZSTD,
+    BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX, COMPRESS_BYTES_MIN, EncodeError, LEVEL,
+    PLAIN, REFERENCES_MAX, Reference, References, ZSTD, fits,
 };
 use crate::entry::Entry;
 use crate::id::{ChainId, EntryId};
@@ -37,7 +37,7 @@ pub fn encode(
     } else {
         plain.insert(0, PLAIN);
     }
-    if plain.len() > BLOCK_BYTES_MAX { Err(EncodeError::TooLarge) } else { Ok(plain) }
+    if fits(plain.len(), entries.len()) { Ok(plain) } else { Err(EncodeError::TooLarge) }
 }
 
 struct Writer<'a, R> {

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::graph::Graph;
 use crate::id::{ChainId, Digest, EntryId, Position};
+use crate::identity::Signature;
 
 /// The last entry of a chain, or of a fork's branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,15 @@ impl Graph {
     pub fn tips(&self) -> Vec<Tip> {
         let mut tips: Vec<Tip> = self.tips.iter().map(|&at| self.tip(at)).collect();
         tips.sort_unstable();
+        tips
+    }
+
+    /// The durable tips with the signatures that vouch for them, ascending.
+    #[must_use]
+    pub fn signed_tips(&self) -> Vec<(Tip, Signature)> {
+        let signed = |at: &Position| Some((self.tip(*at), *self.signatures.get(at)?));
+        let mut tips: Vec<(Tip, Signature)> = self.tips.iter().filter_map(signed).collect();
+        tips.sort_unstable_by_key(|(tip, _)| *tip);
         tips
     }
 

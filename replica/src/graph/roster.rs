@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::entry::{Body, Invite};
 use crate::id::{AuthorKey, EntryId};
+use crate::identity::Signature;
 
 /// Roster entries in one shared chunk of a set.
 const CHUNK_BITS: usize = 1024;
@@ -60,6 +61,10 @@ struct RosterEntry {
     subject: Option<AuthorKey>,
     is_leave: bool,
     invite: Option<(EntryId, Invite)>,
+    /// For an admission: who admitted, and the card.
+    card: Option<Card>,
+    /// For an admission by invite: which.
+    used: Option<EntryId>,
     /// The roster entries in its past, without itself.
     past: SetId,
 }
@@ -73,6 +78,15 @@ pub(super) struct Rosters {
     sets: Vec<Set>,
     interned: HashMap<Set, SetId>,
     unions: HashMap<(SetId, SetId), SetId>,
+}
+
+/// One step of a member's way into the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// Who let them in.
+    pub admitter: AuthorKey,
+    /// The admitter's signature over room and key.
+    pub signature: Signature,
 }
 
 /// How many roster entries there were: enough to go back to.
@@ -128,7 +142,14 @@ impl Rosters {
         if let Some((id, _)) = invite {
             self.by_invite.insert(id, index);
         }
-        self.entries.push(RosterEntry { subject, is_leave, invite, past });
+        let (card, used) = match body {
+            Body::Admit(admit) => {
+                let card = Card { admitter: *author, signature: admit.card };
+                (Some(card), admit.proof.map(|proof| proof.invite))
+            }
+            _ => (None, None),
+        };
+        self.entries.push(RosterEntry { subject, is_leave, invite, card, used, past });
         let set = self.sets[past as usize].with(index);
         self.intern(set)
     }
@@ -173,6 +194,34 @@ impl Rosters {
             return None;
         }
         self.entries[index].invite.map(|(_, invite)| invite)
+    }
+
+    pub(super) fn invite_by_key(&self, key: &AuthorKey) -> Option<(EntryId, Invite)> {
+        let invites = self.by_invite.values().filter_map(|&index| self.entries[index].invite);
+        invites.into_iter().find(|(_, invite)| invite.key == *key)
+    }
+
+    pub(super) fn uses(&self, invite: &EntryId) -> u32 {
+        let uses = self.entries.iter().filter(|entry| entry.used.as_ref() == Some(invite)).count();
+        u32::try_from(uses).unwrap_or(u32::MAX)
+    }
+
+    /// From each member's first admission to its admitter's, which came before it, up to the creator.
+    pub(super) fn cards(&self, member: &AuthorKey) -> Option<Vec<Card>> {
+        let mut cards = Vec::new();
+        let mut subject = *member;
+        loop {
+            let first = *self.by_subject.get(&subject)?.first()?;
+            let Some(card) = self.entries[first].card else { break };
+            cards.push(card);
+            subject = card.admitter;
+        }
+        cards.reverse();
+        Some(cards)
+    }
+
+    pub(super) fn has_left(&self, author: &AuthorKey) -> bool {
+        self.by_subject.get(author).is_some_and(|all| all.iter().any(|&index| self.entries[index].is_leave))
     }
 
     pub(super) fn mark(&self) -> Mark {

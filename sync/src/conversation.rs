@@ -1,0 +1,427 @@
+//! One room as its members' entries make it: admits entries, writes its own, and sees that they become durable.
+//!
+//! Sans-IO. Whatever is admitted is *staged*, then handed out as one [`Batch`] at a time ([`Conversation::poll_batch`]);
+//! when the store has it ([`Conversation::persisted`]) its entries count: rows are shown, peers are told. So an entry
+//! of our own is durable before anyone hears of it, and many entries share one sync of the disk.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use replica::block;
+use replica::entry::{Body, Entry};
+use replica::graph::{Admission, Branch, Graph};
+use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
+use replica::identity::{Identity, Purpose};
+use replica::members::Members;
+use replica::order::OrderKey;
+
+mod gate;
+#[cfg(test)]
+mod tests;
+
+pub use gate::{BlockKind, Offence};
+use gate::Pool;
+
+use crate::limits::{BATCH_BYTES_MAX, DRAFTS_MAX};
+use crate::wire::Frame;
+
+/// A connection, as the shell numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// What a caller put on a command, to know its outcome by.
+pub type Tag = u64;
+
+/// A message that waits for its author to be admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// When it was written, in milliseconds since 1970.
+    pub written_ms: u64,
+    /// What it says.
+    pub text: String,
+}
+
+/// Everything a store knows of a room when it is opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// All entries of the log, all durable.
+    pub graph: Graph,
+    /// The fold of their names.
+    pub members: Members,
+    /// Drafts by number.
+    pub drafts: BTreeMap<u64, Draft>,
+    /// The number of our chain in this store.
+    pub incarnation: u64,
+    /// Which store.
+    pub store: StoreId,
+}
+
+/// What the store is to make durable, all or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Blocks to append to the log.
+    pub blocks: Vec<NewBlock>,
+    /// Entries that are now on another branch of their chain, with that branch: their documents are rebuilt.
+    pub moved: Vec<(Position, Branch)>,
+    /// Drafts to keep, by number.
+    pub drafts: Vec<(u64, Draft)>,
+    /// Drafts that became entries of this batch.
+    pub drafts_done: Vec<u64>,
+    /// The number our chain has from now on.
+    pub incarnation: Option<u64>,
+}
+
+/// One block of a [`Batch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBlock {
+    /// The block's bytes.
+    pub bytes: Vec<u8>,
+    /// What its entries are, in its order.
+    pub rows: Vec<NewRow>,
+}
+
+/// One entry of a [`NewBlock`]: where it stands and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRow {
+    /// Its place in the order.
+    pub key: OrderKey,
+    /// The branch it is on.
+    pub branch: Branch,
+}
+
+/// Where entries came from, and who waits for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Written here.
+    Own(Option<Tag>),
+    /// In a frame of a peer: its number on that connection.
+    Peer(ConnectionId, u64),
+}
+
+/// Entries admitted together.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// The position of the first; the others follow.
+    pub first: Position,
+    /// The block as it was received, if all of it is new.
+    pub block: Option<Vec<u8>>,
+    /// Where they came from.
+    pub origin: Origin,
+}
+
+/// What became durable with a batch.
+#[derive(Debug, Default)]
+pub struct Landed {
+    /// The entries, by where they came from.
+    pub units: Vec<Unit>,
+    /// Drafts that are kept now, with who asked.
+    pub drafts: Vec<(Option<Tag>, Draft)>,
+}
+
+/// Why something cannot be said.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SayError {
+    /// Empty, or over the limit.
+    #[error("a message has 1 to 16384 bytes of text, a name 1 to 128")]
+    Form,
+    /// Only members may do this.
+    #[error("only a member of the room can do this")]
+    NotMember,
+    /// Too much waits for an admission.
+    #[error("too many drafts wait already")]
+    TooManyDrafts,
+    /// The store failed earlier: nothing more is written.
+    #[error("the store failed; this replica can only read until it is restarted")]
+    ReadOnly,
+}
+
+/// One room, in memory.
+#[derive(Debug)]
+pub struct Conversation {
+    identity: Identity,
+    store: StoreId,
+    chain: ChainId,
+    nick: String,
+    graph: Graph,
+    members: Members,
+    drafts: BTreeMap<u64, Draft>,
+    next_draft: u64,
+    staged: VecDeque<Unit>,
+    staged_extra: Batch,
+    staged_drafts: Vec<(Option<Tag>, Draft)>,
+    in_flight: Option<Landed>,
+    read_only: bool,
+    pool: Pool,
+}
+
+impl Conversation {
+    /// A room as it was found in its store. `nick` is what this author wants to be called.
+    #[must_use]
+    pub fn new(opened: Opened, identity: Identity, nick: String) -> Self {
+        let chain = ChainId { author: identity.key(), incarnation: opened.incarnation };
+        let next_draft = opened.drafts.last_key_value().map_or(0, |(number, _)| number + 1);
+        Self {
+            identity,
+            store: opened.store,
+            chain,
+            nick,
+            graph: opened.graph,
+            members: opened.members,
+            drafts: opened.drafts,
+            next_draft,
+            staged: VecDeque::new(),
+            staged_extra: Batch::default(),
+            staged_drafts: Vec::new(),
+            in_flight: None,
+            read_only: false,
+            pool: Pool::default(),
+        }
+    }
+
+    /// The entries and their relations.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Everyone's names.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// Who we are.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Our author key.
+    #[must_use]
+    pub fn me(&self) -> AuthorKey {
+        self.chain.author
+    }
+
+    /// Which of our stores this is.
+    #[must_use]
+    pub fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// The chain we write.
+    #[must_use]
+    pub fn chain(&self) -> ChainId {
+        self.chain
+    }
+
+    /// What waits for our admission.
+    pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.drafts.values()
+    }
+
+    /// Whether the store failed.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether everything admitted is durable.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.in_flight.is_none() && self.staged.is_empty() && self.staged_extra == Batch::default()
+    }
+
+    /// Whether somebody else was ever let in.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.members.people().all(|person| *person == self.me())
+    }
+
+    /// Writes a message; before this author is admitted, a draft.
+    ///
+    /// # Errors
+    /// When it is not a message, or nothing can be kept.
+    pub fn say(&mut self, text: &str, now_ms: u64, tag: Option<Tag>) -> Result<(), SayError> {
+        let body = Body::Message(text.to_owned());
+        check_form(&body)?;
+        if self.graph.is_member(&self.me()) {
+            return self.write(&body, now_ms, tag).map(|_| ());
+        }
+        if self.read_only {
+            return Err(SayError::ReadOnly);
+        }
+        if self.drafts.len() >= DRAFTS_MAX {
+            return Err(SayError::TooManyDrafts);
+        }
+        let draft = Draft { written_ms: now_ms, text: text.to_owned() };
+        self.drafts.insert(self.next_draft, draft.clone());
+        self.staged_extra.drafts.push((self.next_draft, draft.clone()));
+        self.staged_drafts.push((tag, draft));
+        self.next_draft += 1;
+        Ok(())
+    }
+
+    /// Writes an entry of any kind.
+    ///
+    /// # Errors
+    /// When the body is not one of its kind, this author is no member, or the store failed.
+    pub fn write(&mut self, body: &Body, now_ms: u64, tag: Option<Tag>) -> Result<EntryId, SayError> {
+        check_form(body)?;
+        if self.read_only {
+            return Err(SayError::ReadOnly);
+        }
+        let record = self.graph.compose(self.chain, now_ms, body).ok_or(SayError::NotMember)?;
+        let entry = Entry::sign(record, &self.graph.room(), &self.identity).map_err(|_| SayError::Form)?;
+        let Ok(Admission::New(at)) = self.graph.admit(&entry) else { return Err(SayError::NotMember) };
+        self.members.apply(&entry, self.graph.key(at));
+        let id = entry.id();
+        self.staged.push_back(Unit { entries: vec![entry], first: at, block: None, origin: Origin::Own(tag) });
+        Ok(id)
+    }
+
+    /// Lets a key in.
+    ///
+    /// # Errors
+    /// As [`Conversation::write`].
+    pub fn admit(
+        &mut self,
+        key: AuthorKey,
+        proof: Option<replica::entry::InviteProof>,
+        now_ms: u64,
+        tag: Option<Tag>,
+    ) -> Result<EntryId, SayError> {
+        let card = self.identity.sign(Purpose::Card { room: &self.graph.room(), key: &key });
+        self.write(&Body::Admit(Box::new(replica::entry::Admit { key, card, proof })), now_ms, tag)
+    }
+
+    /// What this author wants to be called; written down as soon as that can be.
+    pub fn set_nick(&mut self, nick: String) {
+        self.nick = nick;
+    }
+
+    /// Goes on under a new chain: someone else has written in ours, or may have.
+    pub fn renew_chain(&mut self, incarnation: u64) {
+        self.chain.incarnation = incarnation;
+        self.staged_extra.incarnation = Some(incarnation);
+    }
+
+    /// Once admitted: writes the name we want and turns drafts into entries, each with the time it was written.
+    pub fn introduce(&mut self, now_ms: u64) {
+        if self.read_only || !self.graph.is_member(&self.me()) {
+            return;
+        }
+        let me = self.me();
+        if self.members.name(&me) != Some(self.nick.as_str()) {
+            let nick = Body::Nickname(self.nick.clone());
+            if let Err(error) = self.write(&nick, now_ms, None) {
+                tracing::warn!(%error, "the nickname was not written");
+            }
+        }
+        for (number, draft) in std::mem::take(&mut self.drafts) {
+            if self.write(&Body::Message(draft.text), draft.written_ms, None).is_ok() {
+                self.staged_extra.drafts_done.push(number);
+            }
+        }
+    }
+
+    /// What to make durable next, if the last batch is. Limited in bytes; ask again when it has landed.
+    pub fn poll_batch(&mut self) -> Option<Batch> {
+        if self.in_flight.is_some() || self.read_only {
+            return None;
+        }
+        // Drafts become entries in the batch that deletes them, so it takes all that is staged.
+        let limit = if self.staged_extra.drafts_done.is_empty() { BATCH_BYTES_MAX } else { usize::MAX };
+        let mut batch = std::mem::take(&mut self.staged_extra);
+        let mut landed = Landed { units: Vec::new(), drafts: std::mem::take(&mut self.staged_drafts) };
+        let mut small: Vec<Entry> = Vec::new();
+        let mut bytes = 0;
+        while bytes < limit
+            && let Some(unit) = self.staged.pop_front()
+        {
+            let weight = unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
+            bytes += weight;
+            for index in 0..unit.entries.len() {
+                let at = unit.first + Position::try_from(index).expect("a block has few entries");
+                let moved = self.graph.moved_by(at).iter().map(|moved| moved.position);
+                batch.moved.extend(moved.map(|position| (position, self.graph.branch(position))));
+            }
+            if let Some(block) = &unit.block {
+                self.cut_blocks(&mut small, &mut batch.blocks);
+                batch.blocks.push(NewBlock { bytes: block.clone(), rows: self.rows(&unit.entries) });
+            } else {
+                small.extend(unit.entries.iter().cloned());
+            }
+            landed.units.push(unit);
+        }
+        self.cut_blocks(&mut small, &mut batch.blocks);
+        if batch == Batch::default() {
+            return None;
+        }
+        self.in_flight = Some(landed);
+        Some(batch)
+    }
+
+    /// The batch given out last is durable.
+    pub fn persisted(&mut self) -> Landed {
+        let landed = self.in_flight.take().unwrap_or_default();
+        if let Some(last) = landed.units.last() {
+            self.graph.settle(last.first + Position::try_from(last.entries.len()).expect("a block has few entries"));
+        }
+        landed
+    }
+
+    /// The store failed: from now on this replica reads only.
+    pub fn store_failed(&mut self) {
+        self.read_only = true;
+    }
+
+    /// Puts entries that came one by one into blocks, each with its signature.
+    fn cut_blocks(&self, entries: &mut Vec<Entry>, blocks: &mut Vec<NewBlock>) {
+        let all = std::mem::take(entries);
+        for (bytes, part) in encode_parts(&all, true, &self.graph) {
+            blocks.push(NewBlock { bytes, rows: self.rows(part) });
+        }
+    }
+
+    fn rows(&self, entries: &[Entry]) -> Vec<NewRow> {
+        let row = |entry: &Entry| {
+            let at = self.graph.position(&entry.id()).expect("staged entries were admitted");
+            NewRow { key: self.graph.key(at), branch: self.graph.branch(at) }
+        };
+        entries.iter().map(row).collect()
+    }
+}
+
+/// Encodes entries that all carry their signatures, halving what does not fit into one block.
+pub(crate) fn encode_parts<'a>(
+    entries: &'a [Entry],
+    keep_signatures: bool,
+    graph: &Graph,
+) -> Vec<(Vec<u8>, &'a [Entry])> {
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    match block::encode(entries, keep_signatures, graph) {
+        Ok(bytes) => vec![(bytes, entries)],
+        Err(_) if entries.len() > 1 => {
+            let (older, newer) = entries.split_at(entries.len() / 2);
+            let mut parts = encode_parts(older, keep_signatures, graph);
+            parts.extend(encode_parts(newer, keep_signatures, graph));
+            parts
+        }
+        Err(error) => unreachable!("one admitted entry always fits into a block: {error}"),
+    }
+}
+
+/// Frames that carry entries as they are written.
+pub(crate) fn live_frames(entries: &[Entry], graph: &Graph) -> Vec<(Frame, usize)> {
+    let parts = encode_parts(entries, true, graph).into_iter();
+    parts.map(|(bytes, part)| (Frame::Live(bytes), part.len())).collect()
+}
+
+fn check_form(body: &Body) -> Result<(), SayError> {
+    let (kind, bytes) = body.encode().ok_or(SayError::Form)?;
+    Body::decode(kind.number(), &bytes).map(|_| ()).map_err(|_| SayError::Form)
+}

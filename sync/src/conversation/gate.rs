@@ -1,0 +1,187 @@
+//! The gate: what a peer's block must pass before its entries are admitted.
+
+use std::collections::BTreeMap;
+
+use replica::block::{self, DecodeError};
+use replica::entry::Entry;
+use replica::graph::{Admission, Refusal};
+use replica::id::{ChainId, Position};
+
+use crate::conversation::{ConnectionId, Conversation, Origin, Unit};
+use crate::limits::{PENDING_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
+
+/// How a block came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKind {
+    /// In bulk: only what no other entry of the block vouches for is signed.
+    Data,
+    /// As it was written: every entry is signed.
+    Live,
+}
+
+/// Why a block ends the connection it came on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Offence {
+    /// Not a block, or over the limits.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// An entry without the signature it needs, or with a wrong one.
+    #[error("an entry is not signed by its author")]
+    NotAuthentic,
+    /// An entry that is not valid.
+    #[error("an entry is not valid: {0}")]
+    NotValid(#[from] Refusal),
+}
+
+/// A frame whose causes have not come.
+#[derive(Debug)]
+struct Waiting {
+    connection: ConnectionId,
+    frame: u64,
+    kind: BlockKind,
+    bytes: Vec<u8>,
+}
+
+/// Frames that wait for an entry they build on, by its chain and seq. Bounded in bytes; what is evicted is forgotten,
+/// and asked for again when digests stay unequal.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    waiting: BTreeMap<(ChainId, u32), Vec<Waiting>>,
+    bytes: usize,
+    by_peer: BTreeMap<ConnectionId, usize>,
+}
+
+impl Pool {
+    fn put(&mut self, key: (ChainId, u32), frame: Waiting) {
+        let size = frame.bytes.len();
+        let of_peer = self.by_peer.entry(frame.connection).or_default();
+        if *of_peer + size > PENDING_BYTES_MAX || self.bytes + size > PENDING_TOTAL_BYTES_MAX {
+            return;
+        }
+        *of_peer += size;
+        self.bytes += size;
+        self.waiting.entry(key).or_default().push(frame);
+    }
+
+    fn take(&mut self, key: (ChainId, u32)) -> Vec<Waiting> {
+        let frames = self.waiting.remove(&key).unwrap_or_default();
+        for frame in &frames {
+            self.bytes -= frame.bytes.len();
+            if let Some(of_peer) = self.by_peer.get_mut(&frame.connection) {
+                *of_peer -= frame.bytes.len();
+            }
+        }
+        frames
+    }
+
+    /// Forgets what came on a connection.
+    fn forget(&mut self, connection: ConnectionId) {
+        for frames in self.waiting.values_mut() {
+            frames.retain(|frame| frame.connection != connection);
+        }
+        self.waiting.retain(|_, frames| !frames.is_empty());
+        self.bytes -= self.by_peer.remove(&connection).unwrap_or(0);
+    }
+}
+
+impl Conversation {
+    /// Takes a block from a peer. Its new entries are staged; a block that builds on what is not here waits. Answers how
+    /// many entries were new, for each frame of any connection that was taken in by this.
+    ///
+    /// # Errors
+    /// When the block is to be refused, its connection with it. Nothing of it is then kept.
+    pub fn receive(
+        &mut self,
+        connection: ConnectionId,
+        frame: u64,
+        kind: BlockKind,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<(ConnectionId, u64, usize)>, Offence> {
+        let mut done = Vec::new();
+        let mut work = vec![Waiting { connection, frame, kind, bytes }];
+        while let Some(next) = work.pop() {
+            let is_first = next.connection == connection && next.frame == frame;
+            let (from, number) = (next.connection, next.frame);
+            match self.take_block(next) {
+                Ok(Some(new)) => {
+                    let count = new.len();
+                    done.push((from, number, count));
+                    new.into_iter().for_each(|key| work.extend(self.pool.take(key)));
+                }
+                Ok(None) => {}
+                Err(offence) if is_first => return Err(offence),
+                // The bearer of a frame that waited may be gone; what it sent is refused all the same.
+                Err(offence) => tracing::info!(%offence, "refused a block that had waited"),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Forgets what waits from a connection that ended.
+    pub fn forget(&mut self, connection: ConnectionId) {
+        self.pool.forget(connection);
+    }
+
+    /// The chains and seqs of the new entries, now staged; none if the block waits.
+    fn take_block(&mut self, waiting: Waiting) -> Result<Option<Vec<(ChainId, u32)>>, Offence> {
+        let entries = match block::decode(&waiting.bytes, &self.graph.room(), &self.graph) {
+            Ok(entries) => entries,
+            Err(DecodeError::Unresolved { chain, seq }) => {
+                self.pool.put((chain, seq), waiting);
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let all = entries.len();
+        let is_new = |entry: &Entry| self.graph.position(&entry.id()).is_none();
+        let new: Vec<Entry> = entries.into_iter().filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        authenticate(&new, waiting.kind)?;
+        let first = self.admit_all(&new)?;
+        let keys = new.iter().map(|entry| (entry.record().chain, entry.record().seq)).collect();
+        let block = (new.len() == all && waiting.kind == BlockKind::Data).then_some(waiting.bytes);
+        let block = block.or_else(|| self.recut(&new, waiting.kind));
+        let origin = Origin::Peer(waiting.connection, waiting.frame);
+        self.staged.push_back(Unit { entries: new, first, block, origin });
+        Ok(Some(keys))
+    }
+
+    /// A block of the new entries of one that overlapped what is here. Per chain they are a tail, so the signatures
+    /// fit. Live entries keep theirs and are put into blocks with others later.
+    fn recut(&self, new: &[Entry], kind: BlockKind) -> Option<Vec<u8>> {
+        match kind {
+            BlockKind::Live => None,
+            BlockKind::Data => block::encode(new, false, &self.graph).ok(),
+        }
+    }
+
+    /// Admits all or none.
+    fn admit_all(&mut self, new: &[Entry]) -> Result<Position, Refusal> {
+        let first = self.graph.len();
+        for entry in new {
+            match self.graph.admit(entry) {
+                Ok(Admission::New(_) | Admission::Known) => {}
+                Err(refusal) => {
+                    self.graph.truncate(first);
+                    return Err(refusal);
+                }
+            }
+        }
+        for (entry, at) in new.iter().zip(first..) {
+            self.members.apply(entry, self.graph.key(at));
+        }
+        Ok(first)
+    }
+}
+
+/// Checks the signatures that a block's new entries need.
+fn authenticate(new: &[Entry], kind: BlockKind) -> Result<(), Offence> {
+    let signed = match kind {
+        BlockKind::Live => new.iter().all(Entry::is_signed),
+        BlockKind::Data => block::unvouched(new).into_iter().all(|index| new[index].is_signed()),
+    };
+    if signed { Ok(()) } else { Err(Offence::NotAuthentic) }
+}

@@ -1,0 +1,96 @@
+//! One connection to one member: what each side has told, asked, sent and confirmed.
+//!
+//! The two directions do not wait for each other. Outgoing: what the peer wanted (`plan`), then the log from `cursor`
+//! on, which is how it hears of what is written later; a peer that reads slowly is simply farther behind in the log.
+//! Incoming: the tips the peer told, what was wanted of them, and which of its frames are durable here.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use replica::graph::Tip;
+use replica::id::{AuthorKey, Digest, Position, StoreId};
+
+use crate::conversation::ConnectionId;
+use crate::limits::WINDOW_BYTES;
+use crate::wire::Hello;
+
+mod incoming;
+mod outgoing;
+
+pub(crate) use incoming::Incoming;
+pub(crate) use outgoing::{Outgoing, StoredBlock};
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) connection: ConnectionId,
+    /// Who, as the handshake proved.
+    pub(crate) author: AuthorKey,
+    /// The address dialled, if we did.
+    pub(crate) dialed: Option<String>,
+    /// Where the peer is.
+    pub(crate) address: String,
+    /// Hash of the handshake: both sides have the same.
+    pub(crate) channel: [u8; 32],
+    /// Whether the peer may be told what is here. Who is not known as a member may only hand us entries.
+    pub(crate) is_served: bool,
+    pub(crate) hello: Option<Hello>,
+    /// Our digest in the HELLO we sent.
+    pub(crate) told_digest: Digest,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) incoming: Incoming,
+    /// The digest the peer told last.
+    pub(crate) peer_digest: Option<Digest>,
+    /// How often in a row both sides rested with unequal digests.
+    pub(crate) unequal: u32,
+    /// Whether to tell our digest as soon as nothing is under way.
+    pub(crate) ping_at_rest: bool,
+    pub(crate) heard_ms: u64,
+    pub(crate) ping_due_ms: u64,
+    pub(crate) connected_ms: u64,
+}
+
+/// How two replicas stand, as far as one of them knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Equal digests.
+    Agreed,
+    /// The peer has entries that are not here yet.
+    Behind,
+    /// We have entries that the peer has not confirmed yet.
+    Ahead,
+    /// Both.
+    Diverged,
+    /// Not known yet.
+    Connecting,
+}
+
+impl Session {
+    /// Whether the digests of both sides were equal when last heard of.
+    pub(crate) fn agrees(&self, digest: Digest) -> bool {
+        self.peer_digest == Some(digest)
+    }
+
+    /// Whether nothing is under way in either direction.
+    pub(crate) fn is_at_rest(&self, durable: Position) -> bool {
+        self.hello.is_some() && self.outgoing.is_at_rest(durable, self.is_served) && self.incoming.is_at_rest()
+    }
+
+    pub(crate) fn standing(&self, digest: Digest) -> Standing {
+        let (here, there) = (self.incoming.missing(), self.outgoing.missing());
+        match (here > 0, there > 0) {
+            _ if self.hello.is_none() => Standing::Connecting,
+            (true, true) => Standing::Diverged,
+            (true, false) => Standing::Behind,
+            (false, true) => Standing::Ahead,
+            (false, false) if self.agrees(digest) || self.unequal == 0 && self.outgoing.is_released() => {
+                Standing::Agreed
+            }
+            (false, false) => Standing::Connecting,
+        }
+    }
+
+    /// The peer's name among connections: the same person from the same store.
+    pub(crate) fn endpoint(&self) -> Option<(AuthorKey, StoreId)> {
+        self.hello.map(|hello| (self.author, hello.store))
+    }
+}

@@ -1,0 +1,160 @@
+//! What one peer is sent of the log.
+
+use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
+
+/// A block of the log, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// Position of its first entry.
+    pub first: Position,
+    /// How many entries it has.
+    pub count: u32,
+    /// The block.
+    pub bytes: Vec<u8>,
+}
+
+/// The outgoing half of a session.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Positions the peer lacks and is to be sent, ascending.
+    plan: VecDeque<Position>,
+    /// From here on the peer is sent everything that becomes durable; none until it is known what it lacks below.
+    cursor: Option<Position>,
+    /// Where the cursor will start: how much was durable when the peer was last told our tips.
+    told: Position,
+    /// Positions at or above the cursor that this peer sent us.
+    from_peer: BTreeSet<Position>,
+    /// Whether the store is reading for this peer.
+    pub(crate) is_reading: bool,
+    /// How many bytes of blocks the peer still takes.
+    credit: i64,
+    /// Frames sent and not yet acknowledged, oldest first, by how many entries each has.
+    unacknowledged: VecDeque<usize>,
+    frames_acknowledged: u64,
+    /// Entries sent in all, for the report.
+    pub(crate) sent: u64,
+}
+
+impl Outgoing {
+    pub(crate) fn new(told: Position) -> Self {
+        Self {
+            plan: VecDeque::new(),
+            cursor: None,
+            told,
+            from_peer: BTreeSet::new(),
+            is_reading: false,
+            credit: i64::try_from(WINDOW_BYTES).unwrap_or(i64::MAX),
+            unacknowledged: VecDeque::new(),
+            frames_acknowledged: 0,
+            sent: 0,
+        }
+    }
+
+    /// The peer was told our tips as of so many durable entries.
+    pub(crate) fn tell(&mut self, durable: Position) {
+        if self.cursor.is_none() {
+            self.told = durable;
+        }
+    }
+
+    /// It is known what the peer lacks of what it was told: from now on it hears everything newer.
+    pub(crate) fn release(&mut self) {
+        self.cursor.get_or_insert(self.told);
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.cursor.is_some()
+    }
+
+    /// Adds positions that the peer asked for.
+    pub(crate) fn add(&mut self, positions: impl IntoIterator<Item = Position>) {
+        let wanted: BTreeSet<Position> = self.plan.drain(..).chain(positions).collect();
+        self.plan = wanted.into_iter().collect();
+    }
+
+    /// The peer has this entry: it sent it.
+    pub(crate) fn has(&mut self, position: Position) {
+        if position >= self.cursor.unwrap_or(self.told) {
+            self.from_peer.insert(position);
+        }
+    }
+
+    /// Whether newly durable entries from `first` on can be sent at once, without reading the log.
+    pub(crate) fn is_live(&self, first: Position) -> bool {
+        self.plan.is_empty() && !self.is_reading && self.credit > 0 && self.cursor == Some(first)
+    }
+
+    /// Everything below was sent live.
+    pub(crate) fn advance(&mut self, durable: Position) {
+        self.cursor = Some(durable);
+        self.from_peer = self.from_peer.split_off(&durable);
+    }
+
+    /// The next positions to read from the log, if it is time to.
+    pub(crate) fn next_read(&mut self, durable: Position) -> Option<Vec<Position>> {
+        if self.is_reading || self.credit <= 0 {
+            return None;
+        }
+        if self.plan.is_empty()
+            && let Some(cursor) = self.cursor
+            && cursor < durable
+        {
+            let from_peer = &self.from_peer;
+            self.plan.extend((cursor..durable).filter(|at| !from_peer.contains(at)));
+            self.advance(durable);
+        }
+        if self.plan.is_empty() {
+            return None;
+        }
+        self.is_reading = true;
+        Some(self.plan.iter().take(READ_POSITIONS_MAX).copied().collect())
+    }
+
+    /// Those of a block's positions that are next in the plan, taken off it, as indices into the block.
+    pub(crate) fn take(&mut self, block: &StoredBlock) -> Vec<usize> {
+        let end = block.first + block.count;
+        let mut taken = Vec::new();
+        while let Some(&next) = self.plan.front()
+            && (block.first..end).contains(&next)
+        {
+            taken.push((next - block.first) as usize);
+            self.plan.pop_front();
+        }
+        taken
+    }
+
+    /// How many entries are still to be sent.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.plan.len() as u64
+    }
+
+    /// A frame with a block is on its way.
+    pub(crate) fn sent(&mut self, bytes: usize, entries: usize) {
+        self.credit -= i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.sent += entries as u64;
+        self.unacknowledged.push_back(entries);
+    }
+
+    pub(crate) fn grant(&mut self, bytes: u32) {
+        self.credit = (self.credit + i64::from(bytes)).min(i64::try_from(WINDOW_BYTES).unwrap_or(i64::MAX));
+    }
+
+    /// The peer has so many of our frames for good.
+    pub(crate) fn acknowledge(&mut self, frames: u64) {
+        while self.frames_acknowledged < frames && self.unacknowledged.pop_front().is_some() {
+            self.frames_acknowledged += 1;
+        }
+    }
+
+    /// How many entries the peer is not known to have.
+    pub(crate) fn missing(&self) -> u64 {
+        self.remaining() + self.unacknowledged.iter().sum::<usize>() as u64
+    }
+
+    pub(crate) fn is_at_rest(&self, durable: Position, is_served: bool) -> bool {
+        !is_served || self.plan.is_empty() && !self.is_reading && self.cursor == Some(durable)
+    }
+}
+
+/// Most positions one read of the log may name: what fits into a few frames.
+const READ_POSITIONS_MAX: usize = 8_192;
