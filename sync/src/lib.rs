@@ -1,1 +1,9 @@
-//! x
+//! Replicas of a conversation kept in agreement: what they say to each other, over which channel, and when.
+//!
+//! - [`wire`]: the frames, as types and as bytes
+//!
+//! The core (`wire` and what decides) reads no clock, rolls no dice and touches no socket; the shell around it does
+//! nothing else.
+
+pub mod limits;
+pub mod wire;

@@ -1,0 +1,141 @@
+//! Every limit of a connection, each with its reason. They pace and bound connections; none of them decides whether an
+//! entry is valid (those limits live in the `replica` crate).
+
+use std::time::Duration;
+
+use replica::limits::BLOCK_BYTES_MAX;
+
+// What one frame holds.
+
+/// Longest Noise message, by its specification; it just fits the u16 that precedes it on the wire.
+pub const NOISE_MESSAGE_BYTES_MAX: usize = 65_535;
+
+/// What a channel adds to a frame: ChaChaPoly's tag.
+pub const TAG_BYTES: usize = 16;
+
+/// Longest frame, before it is sealed: one Noise message less its tag.
+pub const FRAME_BYTES_MAX: usize = NOISE_MESSAGE_BYTES_MAX - TAG_BYTES;
+
+/// Longest message on the wire until the other side is known to be a member. A handshake message with all its cards
+/// takes 3.4 KiB, a ticket 2 KiB; strangers get no larger buffer than that needs.
+pub const STRANGER_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+
+/// Most memory the fields of one frame may claim while decoding. Twice the frame: a number takes up to 8 bytes in
+/// memory and at least 1 on the wire, but all frames of many elements are mostly hashes and signatures.
+pub const DECODED_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
+
+/// Most tips in one HAVE: 141 bytes each fill seven eighths of a frame. More tips go into more frames.
+pub const TIPS_PER_FRAME_MAX: usize = 400;
+
+/// Most chains in one WANT or LOCATE, as many as one HAVE can name.
+pub const WANTS_PER_FRAME_MAX: usize = TIPS_PER_FRAME_MAX;
+
+/// Most ids of one chain in a WANT. A locator doubles its step and a chain has at most 2^32 entries.
+pub const LOCATOR_IDS_MAX: usize = 34;
+
+/// Most ids in all of a WANT's locators that still fit one frame beside [`WANTS_PER_FRAME_MAX`] chains. For whoever
+/// writes a WANT: cut it there.
+pub const LOCATOR_IDS_PER_FRAME_MAX: usize = 1_600;
+
+/// Most address records in one PEERS; a room of more tells the rest in more frames.
+pub const ADDRESS_RECORDS_PER_FRAME_MAX: usize = 64;
+
+/// Most addresses of one store: two protocols on several interfaces, and what others saw it from.
+pub const ADDRESSES_PER_RECORD_MAX: usize = 16;
+
+/// Longest ticket, in bytes of text: two ids, a secret and a dozen addresses take about 600.
+pub const TICKET_BYTES_MAX: usize = 2 * 1024;
+
+/// Longest text in a BYE: one line for a log.
+pub const BYE_TEXT_BYTES_MAX: usize = 256;
+
+/// Most cards shown in a handshake: from the room's creator to a member admitted by a member admitted by… Who is
+/// farther from the creator shows none, and is served once the entries that admit it have come.
+pub const CARDS_MAX: usize = 32;
+
+// What one connection costs.
+
+/// Longest wait for a TCP connection: a host that is there answers within a few round trips, retransmissions included.
+pub const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// Longest handshake, from the first byte to the last: it is three messages.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// How long a closing connection may take to send what is queued, and once more as long for the other side to read it.
+pub const FLUSH_TIME: Duration = Duration::from_secs(2);
+
+/// Time between PINGs on a quiet connection: how soon a lost peer can be noticed.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Silence after which a peer is taken for gone: three heartbeats, so that one lost is none.
+pub const SILENCE: Duration = Duration::from_secs(15);
+
+/// Messages after which a direction of a channel takes a new key, far below what its cipher is good for.
+pub const REKEY_MESSAGES: u64 = 65_536;
+
+/// Most bytes queued for one peer. Who is farther behind than this cannot keep up with what is said now: it is dropped,
+/// and resumes from what it has.
+pub const OUTBOUND_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most frames queued for one peer: [`OUTBOUND_BYTES_MAX`] in frames of 256 bytes, so that small ones stay cheap too.
+pub const OUTBOUND_FRAMES_MAX: usize = 4_096;
+
+/// Most bytes queued for all peers; beyond it the slowest is dropped.
+pub const OUTBOUND_TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Window granted by CREDIT: bulk a sender may have on its way. Half the outbound queue, all of which may have to wait
+/// for a slow link, so that what is said meanwhile finds room beside it and a slow peer is not a dropped one.
+pub const WINDOW_BYTES: usize = OUTBOUND_BYTES_MAX / 2;
+
+/// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB. Beyond it they stop reading.
+pub const INBOUND_EVENTS_MAX: usize = 64;
+
+// How many connections.
+
+/// Most connections after their handshake, in all.
+pub const CONNECTIONS_MAX: usize = 64;
+
+/// Most connections with one address, an IPv6 address being the /64 that one subscriber has.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 8;
+
+/// The same for this machine's own addresses: many replicas on one machine are tests and demonstrations.
+pub const CONNECTIONS_PER_LOOPBACK_MAX: usize = 64;
+
+/// Most incoming handshakes at once. One more ends the oldest: an honest one is over in a moment, so that a crowd of
+/// silent strangers cannot keep members out.
+pub const HANDSHAKES_MAX: usize = 32;
+
+/// Pause after the system refuses to accept a connection (no file descriptors left), instead of trying without rest.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most rooms one listener answers for: the first message of a stranger is tried against each.
+pub const ROOMS_PER_LISTENER_MAX: usize = 64;
+
+/// Most knocks waiting for a person to decide.
+pub const KNOCKS_WAITING_MAX: usize = 16;
+
+/// Most knocks from one address in a minute.
+pub const KNOCKS_PER_MINUTE_MAX: usize = 3;
+
+// What a peer may make us hold and do.
+
+/// Most bytes of entries waiting for their causes, per peer.
+pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Most bytes of entries waiting for their causes, in all. Eviction only forgets; what is forgotten is asked for again.
+pub const PENDING_TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Live entries per second taken from one author while others' wait.
+pub const ENTRIES_PER_SECOND: u32 = 50;
+
+/// Live entries taken at once from an author that was quiet before.
+pub const ENTRIES_BURST: u32 = 500;
+
+// A DATA frame with the largest block fits: version, kind, the block's length (3 bytes) and what remains (at most 9).
+const _: () = assert!(2 + 3 + BLOCK_BYTES_MAX + 9 <= FRAME_BYTES_MAX);
+// So do a full HAVE and a full WANT: 141 bytes a tip, 33 a chain and 32 an id, and a few for counts.
+const _: () = assert!(2 + 3 + TIPS_PER_FRAME_MAX * 141 < FRAME_BYTES_MAX);
+const _: () = assert!(2 + 3 + WANTS_PER_FRAME_MAX * 33 + LOCATOR_IDS_PER_FRAME_MAX * 32 < FRAME_BYTES_MAX);
+// And a full PEERS, of records with 5 addresses each; longer records go fewer to a frame.
+const _: () =
+    assert!(2 + 3 + ADDRESS_RECORDS_PER_FRAME_MAX * (32 + 16 + 9 + 1 + 5 * 19 + 64) < FRAME_BYTES_MAX);
