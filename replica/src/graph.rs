@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::block::References;
 use crate::entry::{Body, Entry, Kind};
-use crate::id::{AuthorKey, ChainId, EntryId, Position, RoomId};
+use crate::id::{AuthorKey, ChainId, Digest, EntryId, Position, RoomId};
 use crate::identity::{Purpose, Signature, verify};
 use crate::order::{Clock, OrderKey, Previous};
 
@@ -108,13 +108,14 @@ pub struct Graph {
     tips: BTreeSet<Position>,
     /// Of the tips, and of what is not durable yet.
     signatures: BTreeMap<Position, Signature>,
+    digest: Digest,
 }
 
 impl Graph {
     /// The graph of a room that has nothing yet.
     #[must_use]
     pub fn new(room: RoomId) -> Self {
-        Self {
+        let mut graph = Self {
             room,
             nodes: Vec::new(),
             others: Vec::new(),
@@ -128,7 +129,10 @@ impl Graph {
             durable: 0,
             tips: BTreeSet::new(),
             signatures: BTreeMap::new(),
-        }
+            digest: Digest([0; 32]),
+        };
+        graph.digest = graph.hash_tips();
+        graph
     }
 
     /// Which room.
@@ -347,6 +351,13 @@ impl Graph {
         }
         self.undo.drain(..(durable - self.durable) as usize);
         self.durable = durable;
+        self.digest = self.hash_tips();
+    }
+
+    /// SHA-256 over the durable tips in ascending order: chain (40 bytes), seq (4, big-endian), id (32) of each.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// How many entries are durable.

@@ -90,6 +90,33 @@ pub const WINDOW_BYTES: usize = OUTBOUND_BYTES_MAX / 2;
 /// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB. Beyond it they stop reading.
 pub const INBOUND_EVENTS_MAX: usize = 64;
 
+/// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most messages waiting for their author to be admitted: an evening's worth.
+pub const DRAFTS_MAX: usize = 10_000;
+
+/// Most tips one peer may tell: a chain each, of a room of thousands with several homes. 140 bytes each.
+pub const TIPS_TOLD_MAX: usize = 100_000;
+
+/// Bytes of entries, before compression, put into one bulk frame: texts shrink to half, so that it about fills it.
+pub const BULK_WEIGHT_MAX: usize = 96 * 1024;
+
+/// Pause without bulk after which what was asked of one peer is asked of another.
+pub const BULK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// First pause before dialling an address again. Doubles up to [`REDIAL_MAX`], each time with as much jitter.
+pub const REDIAL_MIN: Duration = Duration::from_millis(250);
+
+/// Longest pause before dialling an address again: who comes back is met within half a minute, and nobody is hammered.
+pub const REDIAL_MAX: Duration = Duration::from_secs(30);
+
+/// Most addresses remembered that were learned from peers.
+pub const LEARNED_ADDRESSES_MAX: usize = 256;
+
+/// How long an address told to peers holds.
+pub const ADDRESS_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
 // How many connections.
 
 /// Most connections after their handshake, in all.

@@ -40,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) incoming: Incoming,
     /// The digest the peer told last.
     pub(crate) peer_digest: Option<Digest>,
+    /// The digest of both sides when they last agreed.
+    pub(crate) agreed: Option<Digest>,
     /// How often in a row both sides rested with unequal digests.
     pub(crate) unequal: u32,
     /// Whether to tell our digest as soon as nothing is under way.

@@ -46,9 +46,7 @@ impl Graph {
         tips
     }
 
-    /// SHA-256 over the durable tips in ascending order: chain (40 bytes), seq (4, big-endian), id (32) of each.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
+    pub(super) fn hash_tips(&self) -> Digest {
         let mut hash = Sha256::new();
         for tip in self.tips() {
             hash.update(tip.chain.to_bytes());

@@ -1,7 +1,15 @@
 //! What one peer sends us.
 
-use super::{BTreeMap, Tip};
-use crate::limits::TIPS_TOLD_MAX;
+use super::{BTreeMap, Position, Tip};
+use crate::limits::{FRAME_BYTES_MAX, TIPS_TOLD_MAX, WINDOW_BYTES};
+
+/// A frame with a block that is not durable here.
+#[derive(Debug)]
+struct Open {
+    /// It is once so much of the log is. None: it waits for its causes.
+    until: Option<Position>,
+    bytes: usize,
+}
 
 /// The incoming half of a session.
 #[derive(Debug, Default)]
@@ -14,8 +22,14 @@ pub(crate) struct Incoming {
     wanted: u64,
     /// When bulk last made progress, if this peer is a source of it.
     pub(crate) bulk_since_ms: Option<u64>,
-    /// Frames with blocks, by number, with how many of their entries are not durable yet.
-    open: BTreeMap<u64, usize>,
+    /// The tips asked for last.
+    pub(crate) asked: Vec<Tip>,
+    /// Frames with blocks that are not durable, by number.
+    open: BTreeMap<u64, Open>,
+    /// Bytes of blocks that are done with and may be sent anew.
+    credit: usize,
+    /// Bytes of blocks that came and were not credited yet.
+    outstanding: usize,
     frames: u64,
     acknowledged: u64,
     /// New entries received, for the report.
@@ -41,12 +55,25 @@ impl Incoming {
         self.bulk_since_ms = (entries > 0).then_some(now_ms);
     }
 
-    /// A frame with a block begins: its number.
-    pub(crate) fn frame(&mut self) -> u64 {
+    /// A frame with a block of so many bytes begins: its number. None if the peer sends more than it may.
+    pub(crate) fn frame(&mut self, bytes: usize) -> Option<u64> {
+        self.outstanding += bytes;
+        if self.outstanding > WINDOW_BYTES + FRAME_BYTES_MAX {
+            return None;
+        }
         let number = self.frames;
         self.frames += 1;
-        self.open.insert(number, 1);
-        number
+        self.open.insert(number, Open { until: None, bytes });
+        Some(number)
+    }
+
+    /// A frame's block waits for its causes, unless it was taken in: what it takes is limited elsewhere.
+    pub(crate) fn waits(&mut self, number: u64) {
+        if let Some(open) = self.open.get_mut(&number)
+            && open.until.is_none()
+        {
+            self.credit += std::mem::take(&mut open.bytes);
+        }
     }
 
     /// A bulk frame came, with so many entries still behind it.
@@ -63,19 +90,32 @@ impl Incoming {
         self.bulk_since_ms = None;
     }
 
-    /// A frame's block was taken in: so many of its entries are new and wait to be durable.
-    pub(crate) fn taken(&mut self, number: u64, new: usize) {
+    /// A frame's block was taken in, with so many new entries: it is durable once so much of the log is.
+    pub(crate) fn taken(&mut self, number: u64, new: usize, log_length: Position) {
         self.received += new as u64;
-        self.open.insert(number, new);
-        self.close_if_done(number);
+        if let Some(open) = self.open.get_mut(&number) {
+            open.until = Some(log_length);
+        }
     }
 
-    /// So many entries of a frame are durable now.
-    pub(crate) fn durable(&mut self, number: u64, entries: usize) {
-        if let Some(left) = self.open.get_mut(&number) {
-            *left = left.saturating_sub(entries);
+    /// So much of the log is durable now.
+    pub(crate) fn durable(&mut self, durable: Position) {
+        let credit = &mut self.credit;
+        self.open.retain(|_, open| {
+            let is_done = open.until.is_some_and(|until| until <= durable);
+            *credit += if is_done { open.bytes } else { 0 };
+            !is_done
+        });
+    }
+
+    /// How many bytes the peer may send anew, if that is news worth a frame.
+    pub(crate) fn next_credit(&mut self) -> Option<u32> {
+        if self.credit < WINDOW_BYTES / 4 {
+            return None;
         }
-        self.close_if_done(number);
+        let bytes = std::mem::take(&mut self.credit);
+        self.outstanding -= bytes;
+        u32::try_from(bytes).ok()
     }
 
     /// How many frames are durable in all, if that is news.
@@ -94,11 +134,5 @@ impl Incoming {
 
     pub(crate) fn is_at_rest(&self) -> bool {
         self.bulk_since_ms.is_none()
-    }
-
-    fn close_if_done(&mut self, number: u64) {
-        if self.open.get(&number) == Some(&0) {
-            self.open.remove(&number);
-        }
     }
 }

@@ -1,0 +1,314 @@
+//! The node without IO: one conversation, its peers, and what happens next.
+//!
+//! The contract: [`Engine::handle`] takes one [`Input`]; then the caller drains [`Engine::poll_output`] until it
+//! answers [`Output::Wait`]; only then comes the next input. Time, randomness and what the store answers are inputs;
+//! frames, dials, batches and rows are outputs. The same inputs and seed give the same outputs on every machine.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+use replica::entry::{Body, Invite};
+use replica::id::{AuthorKey, EntryId, Position};
+use replica::identity::Identity;
+
+use crate::book::{Book, Source, Trouble};
+use crate::conversation::{Batch, ConnectionId, Conversation, Origin, SayError, Tag};
+use crate::session::Session;
+use crate::wire::{Address, AddressRecord, Bye, ByeReason, Frame};
+
+mod door;
+mod exchange;
+mod gossip;
+mod report;
+mod serving;
+mod upkeep;
+
+pub use crate::session::{Standing, StoredBlock};
+pub use door::{PeerProof, Shown};
+pub use report::{Event, PeerReport, Row};
+
+/// What time it is, by two clocks: one that only goes forward, and the author's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since some start; for deadlines.
+    pub monotonic_ms: u64,
+    /// Milliseconds since 1970; for entries.
+    pub wall_ms: u64,
+}
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// A channel to someone who knows the room's secret stands.
+    Connected {
+        /// Its number from now on.
+        connection: ConnectionId,
+        /// Where the peer is.
+        address: String,
+        /// Whether we dialled that address.
+        dialed: bool,
+        /// Who it is, and why it may come in.
+        proof: PeerProof,
+    },
+    /// A frame came.
+    Frame(ConnectionId, Frame),
+    /// A connection ended.
+    Closed(ConnectionId),
+    /// A dial did not become a connection.
+    DialFailed(String, Trouble),
+    /// The batch given out last is durable. For each of its entries in order: how many rows stand behind it.
+    Persisted(Vec<u32>),
+    /// The store failed.
+    StoreFailed,
+    /// The blocks that were asked for with [`Output::Read`].
+    Blocks(ConnectionId, Vec<StoredBlock>),
+    /// Someone here wants something.
+    Command(Tag, Command),
+    /// The time waited for came.
+    Tick,
+}
+
+/// What someone here can want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Say something.
+    Say(String),
+    /// Be called otherwise.
+    SetNick(String),
+    /// Publish an invite.
+    Invite {
+        /// Until when it holds, in milliseconds since 1970.
+        expires_ms: Option<u64>,
+        /// How many may use it.
+        uses: Option<u32>,
+    },
+    /// Let a key in.
+    Admit(AuthorKey),
+    /// Dial an address from now on.
+    Dial(String),
+    /// End the membership.
+    Leave,
+    /// End all connections.
+    HangUp,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send a frame.
+    Send(ConnectionId, Frame),
+    /// End a connection, after saying why.
+    Close(ConnectionId, Option<Bye>),
+    /// Dial an address.
+    Dial(String),
+    /// Make this durable, then answer [`Input::Persisted`]. One at a time.
+    Persist(Batch),
+    /// Read the blocks with these positions (ascending), from the first on, as many as is sensible; answer
+    /// [`Input::Blocks`].
+    Read(ConnectionId, Vec<Position>),
+    /// Tell whoever listens.
+    Event(Event),
+    /// Nothing more to do before the next input, or before this time on the monotonic clock.
+    Wait(Option<u64>),
+}
+
+/// How an engine starts.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Seeds all its randomness.
+    pub seed: [u8; 32],
+    /// Addresses this replica can be reached at, told to members.
+    pub listening: Vec<Address>,
+    /// Whether to dial and gossip addresses learned from peers.
+    pub learns_addresses: bool,
+}
+
+/// One node.
+#[derive(Debug)]
+pub struct Engine {
+    conversation: Conversation,
+    sessions: BTreeMap<ConnectionId, Session>,
+    book: Book,
+    records: BTreeMap<(AuthorKey, replica::id::StoreId), AddressRecord>,
+    settings: Settings,
+    rng: ChaCha8Rng,
+    now: Now,
+    outputs: VecDeque<Output>,
+    invites: BTreeMap<EntryId, (Tag, [u8; 32])>,
+}
+
+impl Engine {
+    /// A node of one room.
+    #[must_use]
+    pub fn new(mut conversation: Conversation, settings: Settings, now: Now) -> Self {
+        let rng = ChaCha8Rng::from_seed(settings.seed);
+        conversation.introduce(now.wall_ms);
+        let mut engine = Self {
+            conversation,
+            sessions: BTreeMap::new(),
+            book: Book::new(),
+            records: BTreeMap::new(),
+            settings,
+            rng,
+            now,
+            outputs: VecDeque::new(),
+            invites: BTreeMap::new(),
+        };
+        engine.settle();
+        engine
+    }
+
+    /// The conversation.
+    #[must_use]
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// The peer book.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Takes one input. Drain [`Engine::poll_output`] before the next.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        self.now = now;
+        match input {
+            Input::Connected { connection, address, dialed, proof } => {
+                self.on_connected(connection, address, dialed, proof);
+            }
+            Input::Frame(connection, frame) => self.on_frame(connection, frame),
+            Input::Closed(connection) => self.on_closed(connection),
+            Input::DialFailed(address, trouble) => {
+                self.book.ended(&address, Some(trouble), now.monotonic_ms, &mut self.rng);
+                self.tell(Event::DialFailed { address, trouble });
+            }
+            Input::Persisted(rows_after) => self.on_persisted(&rows_after),
+            Input::StoreFailed => {
+                self.conversation.store_failed();
+                self.tell(Event::ReadOnly);
+            }
+            Input::Blocks(connection, blocks) => self.on_blocks(connection, &blocks),
+            Input::Command(tag, command) => self.on_command(tag, command),
+            Input::Tick => {}
+        }
+        self.settle();
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| Output::Wait(self.deadline()))
+    }
+
+    /// What every input may make possible: a batch, reads, dials, pings.
+    fn settle(&mut self) {
+        self.keep_up();
+        if let Some(batch) = self.conversation.poll_batch() {
+            self.outputs.push_back(Output::Persist(batch));
+        }
+        self.pump();
+    }
+
+    fn on_command(&mut self, tag: Tag, command: Command) {
+        let wall_ms = self.now.wall_ms;
+        let outcome = match command {
+            Command::Say(text) => self.conversation.say(&text, wall_ms, Some(tag)),
+            Command::SetNick(name) => {
+                self.conversation.set_nick(name.clone());
+                self.conversation.write(&Body::Nickname(name), wall_ms, Some(tag)).map(|_| ())
+            }
+            Command::Invite { expires_ms, uses } => self.invite(tag, expires_ms, uses),
+            Command::Admit(key) => self.conversation.admit(key, None, wall_ms, Some(tag)).map(|_| ()),
+            Command::Leave => self.conversation.write(&Body::Leave, wall_ms, Some(tag)).map(|_| ()),
+            Command::Dial(address) => {
+                self.book.add(address, Source::Named, self.now.monotonic_ms);
+                Ok(())
+            }
+            Command::HangUp => {
+                self.sessions.keys().copied().collect::<Vec<_>>().into_iter().for_each(|connection| {
+                    self.close(connection, ByeReason::Leaving, "leaving");
+                });
+                Ok(())
+            }
+        };
+        if let Err(error) = outcome {
+            self.tell(Event::Refused { tag, error });
+        }
+    }
+
+    fn invite(&mut self, tag: Tag, expires_ms: Option<u64>, uses: Option<u32>) -> Result<(), SayError> {
+        let mut secret = [0; 32];
+        self.rng.fill_bytes(&mut secret);
+        let key = Identity::from_secret(&secret).key();
+        let body = Body::Invite(Invite { key, expires_ms, uses });
+        let id = self.conversation.write(&body, self.now.wall_ms, Some(tag))?;
+        self.invites.insert(id, (tag, secret));
+        Ok(())
+    }
+
+    /// A batch is durable: rows are shown, peers are told, whoever waits is answered.
+    fn on_persisted(&mut self, rows_after: &[u32]) {
+        let first = self.conversation.graph().durable();
+        let landed = self.conversation.persisted();
+        let mut rows_after = rows_after.iter().copied();
+        for unit in &landed.units {
+            for (entry, at) in unit.entries.iter().zip(unit.first..) {
+                let behind = rows_after.next().unwrap_or(0);
+                let row = Row::of_entry(&self.conversation, entry, at, behind);
+                if let Origin::Own(Some(tag)) = unit.origin {
+                    self.answer(tag, &row);
+                }
+                self.tell(Event::Row(Box::new(row)));
+                if let Origin::Peer(connection, _) = unit.origin
+                    && let Some(session) = self.sessions.get_mut(&connection)
+                {
+                    session.outgoing.has(at);
+                }
+            }
+        }
+        for (tag, draft) in landed.drafts {
+            self.tell(Event::Draft { tag, draft });
+        }
+        self.relay(&landed.units, first);
+        self.acknowledge();
+        self.conversation.introduce(self.now.wall_ms);
+        self.serve_new_members();
+    }
+
+    fn answer(&mut self, tag: Tag, row: &Row) {
+        let invited = self.invites.remove(&row.id);
+        self.tell(match invited {
+            Some((tag, secret)) => Event::Invited { tag, invite: row.id, secret },
+            None => Event::Written { tag, id: row.id },
+        });
+    }
+
+    fn on_closed(&mut self, connection: ConnectionId) {
+        self.conversation.forget(connection);
+        let Some(session) = self.sessions.remove(&connection) else { return };
+        if let Some(address) = &session.dialed {
+            self.book.ended(address, None, self.now.monotonic_ms, &mut self.rng);
+        }
+        self.tell(Event::PeerGone { connection, author: session.author });
+        self.next_bulk_source();
+    }
+
+    /// Ends a connection, and says why.
+    fn close(&mut self, connection: ConnectionId, reason: ByeReason, text: &str) {
+        self.outputs.push_back(Output::Close(connection, Some(Bye::new(reason, text))));
+        self.on_closed(connection);
+    }
+
+    fn send(&mut self, connection: ConnectionId, frame: Frame) {
+        self.outputs.push_back(Output::Send(connection, frame));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}

@@ -1,0 +1,162 @@
+//! Who gets in: what a newcomer's proof is worth, and what follows from it.
+
+use replica::entry::InviteProof;
+use replica::id::AuthorKey;
+use replica::identity::{Purpose, verify};
+
+use crate::conversation::ConnectionId;
+use crate::engine::{Engine, Event};
+use crate::session::{Incoming, Outgoing, Session};
+use crate::wire::{ByeReason, Frame, Hello, PROTOCOL};
+
+pub use crate::channel::{InviteShown as Shown, PeerProof};
+
+/// Whether a peer may be told what is here.
+enum Verdict {
+    /// It may.
+    Serve,
+    /// It may hand us entries; if some of them make it a member, it is served from then on.
+    TakeOnly,
+    /// There is nothing to be done for it.
+    Refuse(ByeReason, &'static str),
+}
+
+impl Engine {
+    pub(super) fn on_connected(
+        &mut self,
+        connection: ConnectionId,
+        address: String,
+        dialed: bool,
+        proof: PeerProof,
+    ) {
+        if dialed {
+            self.book.connected(&address);
+        }
+        let verdict = self.judge(&proof);
+        let is_served = matches!(verdict, Verdict::Serve);
+        let graph = self.conversation.graph();
+        let session = Session {
+            connection,
+            author: proof.author,
+            dialed: dialed.then(|| address.clone()),
+            address,
+            channel: proof.channel,
+            is_served,
+            hello: None,
+            told_digest: graph.digest(),
+            outgoing: Outgoing::new(graph.durable()),
+            incoming: Incoming::default(),
+            peer_digest: None,
+            agreed: None,
+            unequal: 0,
+            ping_at_rest: true,
+            heard_ms: self.now.monotonic_ms,
+            ping_due_ms: self.now.monotonic_ms,
+            connected_ms: self.now.monotonic_ms,
+        };
+        self.sessions.insert(connection, session);
+        if let Verdict::Refuse(reason, text) = verdict {
+            return self.close(connection, reason, text);
+        }
+        let tips = u32::try_from(self.conversation.graph().tips().len()).unwrap_or(u32::MAX);
+        let graph = self.conversation.graph();
+        let hello = Hello {
+            protocol: PROTOCOL,
+            store: self.conversation.store(),
+            log_length: u64::from(graph.durable()),
+            digest: graph.digest(),
+            tips,
+            entries: u64::from(graph.durable()),
+        };
+        self.send(connection, Frame::Hello(hello));
+    }
+
+    fn judge(&mut self, proof: &PeerProof) -> Verdict {
+        let graph = self.conversation.graph();
+        if graph.is_empty() || graph.is_member(&proof.author) {
+            return Verdict::Serve;
+        }
+        if let Some(shown) = &proof.invite {
+            return self.judge_invite(&proof.author, shown);
+        }
+        if self.is_vouched_for(proof) { Verdict::Serve } else { Verdict::TakeOnly }
+    }
+
+    /// Checks an invite by our own clock and knowledge, and lets its holder in.
+    fn judge_invite(&mut self, author: &AuthorKey, shown: &Shown) -> Verdict {
+        let graph = self.conversation.graph();
+        let purpose = Purpose::Invite { room: &graph.room(), key: author, channel: &shown.channel };
+        let Some((id, invite)) = graph.invite(&shown.key) else {
+            return Verdict::Refuse(ByeReason::InviteUnknown, "this invite is not known here (yet)");
+        };
+        if !verify(&invite.key, purpose, &shown.signature) {
+            return Verdict::Refuse(ByeReason::InviteUnknown, "the proof of the invite does not hold");
+        }
+        if invite.expires_ms.is_some_and(|expires| self.now.wall_ms >= expires) {
+            return Verdict::Refuse(ByeReason::InviteExpired, "the invite has expired");
+        }
+        if invite.uses.is_some_and(|uses| graph.invite_uses(&id) >= uses) {
+            return Verdict::Refuse(ByeReason::InviteUsedUp, "the invite was used as often as it may be");
+        }
+        let proof = InviteProof { invite: id, channel: shown.channel, signature: shown.signature };
+        match self.conversation.admit(*author, Some(proof), self.now.wall_ms, None) {
+            Ok(_) => Verdict::Serve,
+            Err(_) => Verdict::Refuse(ByeReason::NotMember, "the one you met cannot let anyone in"),
+        }
+    }
+
+    /// Whether cards lead from the room's creator to someone we do not know yet, past nobody who left.
+    fn is_vouched_for(&self, proof: &PeerProof) -> bool {
+        let graph = self.conversation.graph();
+        let Some(creator) = graph.creator() else { return false };
+        let (room, mut vouching) = (graph.room(), creator);
+        for (index, card) in proof.cards.iter().enumerate() {
+            let key = proof.cards.get(index + 1).map_or(proof.author, |next| next.admitter);
+            let purpose = Purpose::Card { room: &room, key: &key };
+            if card.admitter != vouching || graph.has_left(&key) || !verify(&vouching, purpose, &card.signature) {
+                return false;
+            }
+            vouching = key;
+        }
+        !proof.cards.is_empty()
+    }
+
+    /// Peers that what just became durable made members are served from now on.
+    pub(super) fn serve_new_members(&mut self) {
+        let graph = self.conversation.graph();
+        let is_new = |session: &&Session| !session.is_served && graph.is_member(&session.author);
+        let new: Vec<ConnectionId> = self.sessions.values().filter(is_new).map(|new| new.connection).collect();
+        for connection in new {
+            if let Some(session) = self.sessions.get_mut(&connection) {
+                session.is_served = true;
+            }
+            self.exchange(connection);
+        }
+    }
+
+    /// Checks what a HELLO says about the connection itself. False if it was closed for it.
+    pub(super) fn is_only_connection(&mut self, connection: ConnectionId, hello: &Hello) -> bool {
+        let Some(session) = self.sessions.get(&connection) else { return false };
+        let (author, channel, dialed) = (session.author, session.channel, session.dialed.clone());
+        let endpoint = (author, hello.store);
+        if let Some(address) = &dialed {
+            self.book.answered(address, endpoint);
+        }
+        if endpoint == (self.conversation.me(), self.conversation.store()) {
+            if let Some(address) = &dialed {
+                self.book.is_ourselves(address);
+            }
+            self.close(connection, ByeReason::SelfConnection, "that is this replica itself");
+            return false;
+        }
+        let twin = self.sessions.values().find(|other| {
+            other.connection != connection && other.endpoint() == Some(endpoint)
+        });
+        let Some((other, other_channel)) = twin.map(|twin| (twin.connection, twin.channel)) else { return true };
+        // Both sides know both channels, so both keep the same one.
+        let loser = if channel < other_channel { other } else { connection };
+        self.tell(Event::Doubled(loser));
+        self.close(loser, ByeReason::Duplicate, "connected twice; the other connection is kept");
+        loser == other
+    }
+}

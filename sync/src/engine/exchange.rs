@@ -1,0 +1,290 @@
+//! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
+
+use replica::graph::{Tip, Wanted};
+use replica::identity::{Purpose, verify};
+
+use crate::conversation::{BlockKind, ConnectionId};
+use crate::engine::{Engine, Event};
+use crate::limits::{LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX};
+use crate::session::Session;
+use crate::wire::{self, ByeReason, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain};
+
+impl Engine {
+    pub(super) fn on_frame(&mut self, connection: ConnectionId, frame: Frame) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        session.heard_ms = self.now.monotonic_ms;
+        if session.hello.is_none() && !matches!(frame, Frame::Hello(_) | Frame::Bye(_)) {
+            return self.offence(connection, "something came before HELLO");
+        }
+        match frame {
+            Frame::Hello(hello) => self.on_hello(connection, hello),
+            Frame::Have(have) => self.on_have(connection, have),
+            Frame::Want(want) => self.on_want(connection, &want),
+            Frame::Locate(locate) => self.on_locate(connection, &locate),
+            Frame::Preview(_) => {}
+            Frame::Data(data) => self.on_data(connection, data),
+            Frame::Live(block) => self.on_block(connection, BlockKind::Live, block),
+            Frame::Ack(ack) => {
+                session.outgoing.acknowledge(ack.frames);
+                if session.outgoing.missing() == 0 {
+                    let author = session.author;
+                    self.tell(Event::Held { author });
+                }
+            }
+            Frame::Credit(credit) => session.outgoing.grant(credit.bytes),
+            Frame::Peers(peers) => self.on_peers(connection, peers),
+            Frame::Ping(ping) => self.on_ping(connection, ping),
+            Frame::Bye(bye) => {
+                let address = session.address.clone();
+                if bye.reason == ByeReason::SelfConnection
+                    && let Some(dialed) = session.dialed.clone()
+                {
+                    self.book.is_ourselves(&dialed);
+                }
+                self.outputs.push_back(super::Output::Close(connection, None));
+                self.tell(Event::Bye { address, bye });
+                self.on_closed(connection);
+            }
+            Frame::Knock(_) | Frame::Ticket(_) | Frame::Yield(_) => {
+                self.offence(connection, "a knock on a member's connection");
+            }
+        }
+    }
+
+    /// Ends a connection for what came over it.
+    pub(super) fn offence(&mut self, connection: ConnectionId, text: &str) {
+        let Some(session) = self.sessions.get(&connection) else { return };
+        let (address, author) = (session.address.clone(), session.author);
+        self.tell(Event::Offence { address, author, text: text.to_owned() });
+        self.close(connection, ByeReason::Protocol, text);
+    }
+
+    fn on_hello(&mut self, connection: ConnectionId, hello: Hello) {
+        if hello.protocol != PROTOCOL {
+            return self.close(connection, ByeReason::Version, "no protocol version in common");
+        }
+        if !self.is_only_connection(connection, &hello) {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if session.hello.replace(hello).is_some() {
+            return self.offence(connection, "a second HELLO");
+        }
+        session.peer_digest = Some(hello.digest);
+        let (author, is_served) = (session.author, session.is_served);
+        if !is_served && hello.entries == 0 {
+            // Nothing to hand over that could make it a member.
+            return self.close(connection, ByeReason::NotMember, "not a member, and no invite was shown");
+        }
+        let is_equal = session.told_digest == hello.digest;
+        self.tell(Event::PeerHere { connection, author });
+        self.introduce_addresses(connection);
+        if is_equal {
+            if let Some(session) = self.sessions.get_mut(&connection) {
+                session.outgoing.release();
+            }
+        } else {
+            self.exchange(connection);
+        }
+    }
+
+    /// Tells a peer our tips, so that it can ask for what it lacks.
+    pub(super) fn exchange(&mut self, connection: ConnectionId) {
+        let graph = self.conversation.graph();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if !session.is_served || session.hello.is_none() {
+            return;
+        }
+        session.outgoing.tell(graph.durable());
+        session.ping_at_rest = true;
+        session.unequal = 0;
+        let tips: Vec<wire::Tip> = graph
+            .signed_tips()
+            .into_iter()
+            .map(|(tip, signature)| wire::Tip { chain: tip.chain, seq: tip.seq, id: tip.id, signature })
+            .collect();
+        let parts = tips.chunks(TIPS_PER_FRAME_MAX).map(<[wire::Tip]>::to_vec);
+        let mut frames: Vec<Have> = parts.map(|tips| Have { tips, last: false }).collect();
+        match frames.last_mut() {
+            Some(last) => last.last = true,
+            None => frames.push(Have { tips: Vec::new(), last: true }),
+        }
+        frames.into_iter().for_each(|have| self.send(connection, Frame::Have(have)));
+    }
+
+    fn on_have(&mut self, connection: ConnectionId, have: Have) {
+        let graph = self.conversation.graph();
+        let is_known = |tip: &wire::Tip| graph.position(&tip.id).is_some();
+        let is_signed = |tip: &wire::Tip| verify(&tip.chain.author, Purpose::Entry(&tip.id), &tip.signature);
+        if !have.tips.iter().all(|tip| is_known(tip) || is_signed(tip)) {
+            return self.offence(connection, "a tip is not signed by its author");
+        }
+        let mine = self.conversation.chain();
+        let used_elsewhere = have.tips.iter().any(|tip| tip.chain == mine && !is_known(tip));
+        if used_elsewhere {
+            self.renew_chain();
+        }
+        let tips = have.tips.into_iter().map(|tip| Tip { chain: tip.chain, seq: tip.seq, id: tip.id });
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        match session.incoming.have(tips, have.last) {
+            None => self.offence(connection, "too many tips"),
+            Some(true) => self.want(connection),
+            Some(false) => {}
+        }
+    }
+
+    /// Asks for what a peer's tips show to be missing here, unless another peer is being asked: then for nothing yet,
+    /// so that it goes on with what is new.
+    fn want(&mut self, connection: ConnectionId) {
+        let other_source = self
+            .sessions
+            .values()
+            .any(|other| other.connection != connection && other.incoming.bulk_since_ms.is_some());
+        let graph = self.conversation.graph();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        let mut wanted: Vec<Wanted> = Vec::new();
+        if !other_source && let Some(tips) = session.incoming.told.take() {
+            wanted = tips.iter().filter_map(|tip| graph.want(tip)).collect();
+            session.incoming.asked = tips;
+            session.ping_at_rest = true;
+        }
+        let total = wanted.iter().map(|wanted| wanted.count).sum();
+        session.incoming.want(total, self.now.monotonic_ms);
+        self.send_wants(connection, wanted);
+    }
+
+    fn send_wants(&mut self, connection: ConnectionId, wanted: Vec<Wanted>) {
+        let mut want = Want { chains: Vec::new(), last: false };
+        let mut ids = 0;
+        for Wanted { tip, mut from, .. } in wanted {
+            from.truncate(LOCATOR_IDS_MAX);
+            if want.chains.len() == WANTS_PER_FRAME_MAX || ids + from.len() > LOCATOR_IDS_PER_FRAME_MAX {
+                let full = std::mem::replace(&mut want, Want { chains: Vec::new(), last: false });
+                self.send(connection, Frame::Want(full));
+                ids = 0;
+            }
+            ids += from.len();
+            want.chains.push(WantChain { tip, from });
+        }
+        want.last = true;
+        self.send(connection, Frame::Want(want));
+    }
+
+    fn on_want(&mut self, connection: ConnectionId, want: &Want) {
+        let graph = self.conversation.graph();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if !session.is_served {
+            return;
+        }
+        let mut unknown = Vec::new();
+        let was_idle = session.outgoing.remaining() == 0;
+        for chain in &want.chains {
+            match graph.segment(&chain.tip, &chain.from) {
+                Some(positions) => session.outgoing.add(positions),
+                None if chain.from.len() == 1 && graph.position(&chain.tip).is_some() => unknown.push(chain.tip),
+                // Nothing of the locator is known here, so it gets the whole chain.
+                None => session.outgoing.add(graph.segment(&chain.tip, &[]).unwrap_or_default()),
+            }
+        }
+        if want.last {
+            session.outgoing.release();
+        }
+        let nothing = !want.chains.is_empty() && was_idle && session.outgoing.remaining() == 0;
+        if !unknown.is_empty() {
+            self.send(connection, Frame::Locate(Locate { tips: unknown }));
+        } else if nothing && let Ok(block) = replica::block::encode(&[], false, graph) {
+            // Whoever asked waits for an end.
+            session.outgoing.sent(block.len(), 0);
+            self.send(connection, Frame::Data(Data { block, remaining: 0 }));
+        }
+    }
+
+    /// The peer lacks what we go on from: it gets a choice.
+    fn on_locate(&mut self, connection: ConnectionId, locate: &Locate) {
+        let graph = self.conversation.graph();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        let asked = session.incoming.asked.iter();
+        let tips: Vec<Tip> = asked.filter(|tip| locate.tips.contains(&tip.id)).copied().collect();
+        let wanted = |tip: &Tip| {
+            let mut from = graph.locator(&tip.chain);
+            // Two ids at least: that says it is a locator.
+            from.extend(from.first().copied().filter(|_| from.len() == 1));
+            Wanted { tip: tip.id, from, count: u64::from(tip.seq) }
+        };
+        let wanted = tips.iter().map(wanted).collect();
+        self.send_wants(connection, wanted);
+    }
+
+    fn on_data(&mut self, connection: ConnectionId, data: Data) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        session.incoming.bulk(data.remaining, self.now.monotonic_ms);
+        self.on_block(connection, BlockKind::Data, data.block);
+        self.next_bulk_source();
+    }
+
+    fn on_block(&mut self, connection: ConnectionId, kind: BlockKind, block: Vec<u8>) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        let Some(frame) = session.incoming.frame(block.len()) else {
+            return self.offence(connection, "more than the window was sent");
+        };
+        let mine = self.conversation.chain();
+        let own_before = self.conversation.graph().last_of(&mine);
+        match self.conversation.receive(connection, frame, kind, block) {
+            Ok(taken) => {
+                let length = self.conversation.graph().len();
+                for (from, number, new) in taken {
+                    if let Some(session) = self.sessions.get_mut(&from) {
+                        session.incoming.taken(number, new, length);
+                    }
+                }
+                if let Some(session) = self.sessions.get_mut(&connection) {
+                    session.incoming.waits(frame);
+                }
+            }
+            Err(offence) => return self.offence(connection, &offence.to_string()),
+        }
+        if self.conversation.graph().last_of(&mine) != own_before {
+            self.renew_chain();
+        }
+        self.acknowledge();
+    }
+
+    /// Someone else wrote in our chain: a copy of this home, or this home before a backup was put back.
+    fn renew_chain(&mut self) {
+        use rand_chacha::rand_core::Rng as _;
+        let incarnation = self.rng.next_u64();
+        self.conversation.renew_chain(incarnation);
+        self.tell(Event::Renewed);
+    }
+
+    /// Asks the next peer for what the last one left.
+    pub(super) fn next_bulk_source(&mut self) {
+        if self.sessions.values().any(|session| session.incoming.bulk_since_ms.is_some()) {
+            return;
+        }
+        let graph = self.conversation.graph();
+        let lacks = |session: &&Session| {
+            let told = session.incoming.told.as_ref();
+            told.is_some_and(|tips| tips.iter().any(|tip| graph.position(&tip.id).is_none()))
+        };
+        if let Some(next) = self.sessions.values().find(lacks).map(|session| session.connection) {
+            self.want(next);
+        }
+    }
+
+    fn on_ping(&mut self, connection: ConnectionId, ping: Ping) {
+        let durable = self.conversation.graph().durable();
+        let digest = self.conversation.graph().digest();
+        let is_settled = self.conversation.is_settled();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        session.peer_digest = Some(ping.digest);
+        if ping.digest == digest {
+            session.unequal = 0;
+        } else if ping.at_rest && is_settled && session.is_at_rest(durable) {
+            session.unequal += 1;
+        }
+        if session.unequal >= 2 {
+            self.exchange(connection);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What the engine tells whoever listens.
+
+use replica::entry::{Body, Entry};
+use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
+use replica::order::OrderKey;
+
+use crate::book::Trouble;
+use crate::conversation::{ConnectionId, Conversation, Draft, SayError, Tag};
+use crate::engine::{Engine, Standing};
+use crate::wire::Bye;
+
+/// One entry as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Which entry.
+    pub id: EntryId,
+    /// Its position in this replica's log.
+    pub position: Position,
+    /// Its place in the order.
+    pub key: OrderKey,
+    /// Who wrote it.
+    pub author: AuthorKey,
+    /// What they were called there, if anything.
+    pub nick: Option<String>,
+    /// When they say they wrote it, in milliseconds since 1970.
+    pub claimed_ms: u64,
+    /// What it says.
+    pub body: Body,
+    /// Everything it directly follows: `previous` and the other dependencies.
+    pub deps: Vec<EntryId>,
+    /// How many rows stood behind it when it came: more than none, and it came late.
+    pub rows_after: u32,
+}
+
+impl Row {
+    /// The row of an entry that the conversation has.
+    #[must_use]
+    pub fn of_entry(conversation: &Conversation, entry: &Entry, at: Position, rows_after: u32) -> Self {
+        let key = conversation.graph().key(at);
+        Self {
+            id: entry.id(),
+            position: at,
+            key,
+            author: entry.author(),
+            nick: conversation.members().name_at(&entry.author(), &key).map(str::to_owned),
+            claimed_ms: entry.record().claimed_ms,
+            body: entry.body(),
+            deps: entry.record().parents().copied().collect(),
+            rows_after,
+        }
+    }
+}
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An entry is durable and has its place.
+    Row(Box<Row>),
+    /// A draft is durable.
+    Draft {
+        /// Who asked.
+        tag: Option<Tag>,
+        /// What is kept.
+        draft: Draft,
+    },
+    /// What a command wrote is durable.
+    Written {
+        /// Which command.
+        tag: Tag,
+        /// The entry.
+        id: EntryId,
+    },
+    /// An invite is durable.
+    Invited {
+        /// Which command.
+        tag: Tag,
+        /// The invite's entry.
+        invite: EntryId,
+        /// The secret for the ticket.
+        secret: [u8; 32],
+    },
+    /// A command could not be carried out.
+    Refused {
+        /// Which.
+        tag: Tag,
+        /// Why.
+        error: SayError,
+    },
+    /// A member is connected.
+    PeerHere {
+        /// On this connection.
+        connection: ConnectionId,
+        /// Who.
+        author: AuthorKey,
+    },
+    /// A connection to a member ended.
+    PeerGone {
+        /// Which.
+        connection: ConnectionId,
+        /// Who.
+        author: AuthorKey,
+    },
+    /// Both replicas have the same entries. Told when that becomes so.
+    Agreed {
+        /// On this connection.
+        connection: ConnectionId,
+        /// With whom.
+        author: AuthorKey,
+        /// Where they are.
+        address: String,
+        /// Entries sent since the connection stands.
+        sent: u64,
+        /// New entries received since then.
+        received: u64,
+        /// How long it stands, in milliseconds.
+        millis: u64,
+    },
+    /// A peer has all entries that were sent to it.
+    Held {
+        /// Who.
+        author: AuthorKey,
+    },
+    /// Two connections to one peer became one.
+    Doubled(ConnectionId),
+    /// A peer ended the connection, and said why.
+    Bye {
+        /// Where it is.
+        address: String,
+        /// Its words; not to be shown as they are.
+        bye: Bye,
+    },
+    /// We ended a connection because of what came over it.
+    Offence {
+        /// Where the peer is.
+        address: String,
+        /// Who, by key.
+        author: AuthorKey,
+        /// What was wrong.
+        text: String,
+    },
+    /// An address did not become a connection; it will be tried again.
+    DialFailed {
+        /// Which.
+        address: String,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// An author used one key from two places: the chain has branches.
+    Forked(ChainId),
+    /// We went on under a new chain, because ours was used elsewhere.
+    Renewed,
+    /// The store failed: nothing more can be written.
+    ReadOnly,
+}
+
+/// How one peer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerReport {
+    /// Who.
+    pub author: AuthorKey,
+    /// From which store; not known before its HELLO.
+    pub store: Option<StoreId>,
+    /// Where.
+    pub address: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// Entries it is known to have that are not here.
+    pub missing_here: u64,
+    /// Entries here that it is not known to have.
+    pub missing_there: u64,
+}
+
+impl Engine {
+    /// How each connected peer stands, ascending by connection.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerReport> {
+        let digest = self.conversation.graph().digest();
+        let report = |session: &crate::session::Session| PeerReport {
+            author: session.author,
+            store: session.hello.map(|hello| hello.store),
+            address: session.address.clone(),
+            standing: session.standing(digest),
+            missing_here: session.incoming.missing(),
+            missing_there: session.outgoing.missing(),
+        };
+        self.sessions.values().map(report).collect()
+    }
+}

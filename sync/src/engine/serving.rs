@@ -1,0 +1,169 @@
+//! Sending the log: what peers asked for, and what is new.
+
+use std::collections::BTreeMap;
+
+use replica::block;
+use replica::entry::Entry;
+use replica::id::Position;
+
+use crate::conversation::{ConnectionId, Origin, Unit, live_frames};
+use crate::engine::{Engine, Output};
+use crate::limits::BULK_WEIGHT_MAX;
+use crate::session::StoredBlock;
+use crate::wire::{Ack, Credit, Data, Frame};
+
+impl Engine {
+    /// Sends what just became durable to every peer that has all before it. Others read it from the log later.
+    pub(super) fn relay(&mut self, units: &[Unit], first: Position) {
+        let durable = self.conversation.graph().durable();
+        if durable == first {
+            return;
+        }
+        // Peers that sent none of it all get the same frames.
+        let mut made: BTreeMap<Option<ConnectionId>, Vec<(Frame, usize)>> = BTreeMap::new();
+        let mut sends = Vec::new();
+        for session in self.sessions.values_mut() {
+            if !session.is_served || !session.outgoing.is_live(first) {
+                continue;
+            }
+            let from = |unit: &Unit| matches!(unit.origin, Origin::Peer(peer, _) if peer == session.connection);
+            let except = units.iter().any(from).then_some(session.connection);
+            let graph = self.conversation.graph();
+            let frames = made.entry(except).or_insert_with(|| frames_except(units, except, graph));
+            for (frame, entries) in frames {
+                session.outgoing.sent(block_bytes(frame), *entries);
+                sends.push(Output::Send(session.connection, frame.clone()));
+            }
+            session.outgoing.advance(durable);
+        }
+        self.outputs.extend(sends);
+    }
+
+    /// Confirms what became durable, and lets the peers that sent it send more.
+    pub(super) fn acknowledge(&mut self) {
+        let durable = self.conversation.graph().durable();
+        let mut sends = Vec::new();
+        for session in self.sessions.values_mut() {
+            session.incoming.durable(durable);
+            if let Some(bytes) = session.incoming.next_credit() {
+                sends.push(Output::Send(session.connection, Frame::Credit(Credit { bytes })));
+            }
+            if let Some(frames) = session.incoming.next_acknowledgement() {
+                sends.push(Output::Send(session.connection, Frame::Ack(Ack { frames })));
+            }
+        }
+        self.outputs.extend(sends);
+    }
+
+    /// Has the store read for every peer that can take more.
+    pub(super) fn pump(&mut self) {
+        let durable = self.conversation.graph().durable();
+        for session in self.sessions.values_mut().filter(|session| session.is_served) {
+            if let Some(positions) = session.outgoing.next_read(durable) {
+                self.outputs.push_back(Output::Read(session.connection, positions));
+            }
+        }
+    }
+
+    /// The store read some blocks for a peer: those entries of them that it is to get, in as few frames as fit.
+    pub(super) fn on_blocks(&mut self, connection: ConnectionId, blocks: &[StoredBlock]) {
+        let graph = self.conversation.graph();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        session.outgoing.is_reading = false;
+        let mut frames: Vec<(Vec<u8>, usize)> = Vec::new();
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        for block in blocks {
+            let wanted = session.outgoing.take(block);
+            if wanted.is_empty() {
+                continue;
+            }
+            if wanted.len() == block.count as usize && block.bytes.len() >= VERBATIM_BYTES_MIN {
+                flush(&mut parts, graph, &mut frames);
+                frames.push((block.bytes.clone(), wanted.len()));
+                continue;
+            }
+            let Ok(mut entries) = block::decode(&block.bytes, &graph.room(), graph) else {
+                tracing::error!(first = block.first, "a block of the log cannot be read back");
+                continue;
+            };
+            let mut index = 0;
+            entries.retain(|_| {
+                index += 1;
+                wanted.binary_search(&(index - 1)).is_ok()
+            });
+            let weight = |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.entries).map(block::weight).sum();
+            let full: usize = weight(&parts);
+            if full + entries.iter().map(block::weight).sum::<usize>() > BULK_WEIGHT_MAX {
+                flush(&mut parts, graph, &mut frames);
+            }
+            parts.push(Part { entries, block });
+        }
+        flush(&mut parts, graph, &mut frames);
+        let mut behind: u64 = frames.iter().map(|(_, entries)| *entries as u64).sum();
+        for (block, entries) in frames {
+            behind -= entries as u64;
+            session.outgoing.sent(block.len(), entries);
+            let remaining = session.outgoing.remaining() + behind;
+            self.outputs.push_back(Output::Send(connection, Frame::Data(Data { block, remaining })));
+        }
+    }
+}
+
+/// Blocks of this size are not worth opening to put them together with others.
+const VERBATIM_BYTES_MIN: usize = 16 * 1024;
+
+/// What a peer is to get of one stored block: per chain a tail, so that its signatures fit.
+struct Part<'a> {
+    entries: Vec<Entry>,
+    block: &'a StoredBlock,
+}
+
+/// Puts parts into one block. Where they do not fit, each into its own; and where one alone does not, it goes as stored,
+/// with what the peer has already.
+fn flush(parts: &mut Vec<Part<'_>>, graph: &replica::graph::Graph, frames: &mut Vec<(Vec<u8>, usize)>) {
+    let parts = std::mem::take(parts);
+    let all: Vec<Entry> = parts.iter().flat_map(|part| part.entries.iter().cloned()).collect();
+    if all.is_empty() {
+        return;
+    }
+    if let Ok(block) = block::encode(&all, false, graph) {
+        return frames.push((block, all.len()));
+    }
+    for part in parts {
+        let block = block::encode(&part.entries, false, graph).unwrap_or_else(|_| part.block.bytes.clone());
+        frames.push((block, part.entries.len()));
+    }
+}
+
+/// The frames for what became durable, without what came from one peer.
+fn frames_except(
+    units: &[Unit],
+    except: Option<ConnectionId>,
+    graph: &replica::graph::Graph,
+) -> Vec<(Frame, usize)> {
+    let mut frames = Vec::new();
+    let mut live: Vec<Entry> = Vec::new();
+    for unit in units {
+        if matches!(unit.origin, Origin::Peer(peer, _) if Some(peer) == except) {
+            continue;
+        }
+        match &unit.block {
+            Some(block) => {
+                frames.append(&mut live_frames(&std::mem::take(&mut live), graph));
+                let data = Data { block: block.clone(), remaining: 0 };
+                frames.push((Frame::Data(data), unit.entries.len()));
+            }
+            None => live.extend(unit.entries.iter().cloned()),
+        }
+    }
+    frames.append(&mut live_frames(&live, graph));
+    frames
+}
+
+fn block_bytes(frame: &Frame) -> usize {
+    match frame {
+        Frame::Data(data) => data.block.len(),
+        Frame::Live(block) => block.len(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,81 @@
+//! What time brings: pings, silence, dials, and patience that runs out.
+
+use crate::conversation::ConnectionId;
+use crate::engine::{Engine, Event, Output};
+use crate::limits::{BULK_PATIENCE, HEARTBEAT, SILENCE};
+use crate::session::Session;
+use crate::wire::{ByeReason, Frame, Ping};
+
+impl Engine {
+    /// Does what is due.
+    pub(super) fn keep_up(&mut self) {
+        let now = self.now.monotonic_ms;
+        let silent = |session: &&Session| session.heard_ms + millis(SILENCE) <= now;
+        let gone: Vec<ConnectionId> = self.sessions.values().filter(silent).map(|gone| gone.connection).collect();
+        gone.into_iter().for_each(|connection| self.close(connection, ByeReason::Silent, "nothing was heard"));
+        self.give_up_stalled_bulk();
+        self.ping();
+        let sessions = &self.sessions;
+        let is_connected = |endpoint: &_| sessions.values().any(|session| session.endpoint() == Some(*endpoint));
+        let due = self.book.poll_dials(now, is_connected);
+        self.outputs.extend(due.into_iter().map(Output::Dial));
+    }
+
+    /// When something is due next.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        let sessions = self.sessions.values().flat_map(|session| {
+            let patience = session.incoming.bulk_since_ms.map(|since| since + millis(BULK_PATIENCE));
+            [Some(session.ping_due_ms), Some(session.heard_ms + millis(SILENCE)), patience]
+        });
+        sessions.flatten().chain(self.book.next_due()).min()
+    }
+
+    /// Pings who is due, and who should hear at once that we rest; tells when agreement is reached.
+    fn ping(&mut self) {
+        let now = self.now.monotonic_ms;
+        let digest = self.conversation.graph().digest();
+        let durable = self.conversation.graph().durable();
+        let is_settled = self.conversation.is_settled();
+        let mut sends = Vec::new();
+        for session in self.sessions.values_mut().filter(|session| session.hello.is_some()) {
+            let at_rest = is_settled && session.is_at_rest(durable);
+            if session.ping_due_ms <= now || session.ping_at_rest && at_rest {
+                session.ping_due_ms = now + millis(HEARTBEAT);
+                session.ping_at_rest &= !at_rest;
+                sends.push(Output::Send(session.connection, Frame::Ping(Ping { digest, at_rest })));
+            }
+            let agrees = at_rest && session.agrees(digest);
+            if agrees && session.agreed != Some(digest) {
+                session.agreed = Some(digest);
+                sends.push(Output::Event(Event::Agreed {
+                    connection: session.connection,
+                    author: session.author,
+                    address: session.address.clone(),
+                    sent: session.outgoing.sent,
+                    received: session.incoming.received,
+                    millis: now - session.connected_ms,
+                }));
+            }
+        }
+        self.outputs.extend(sends);
+    }
+
+    /// A source of bulk that sends nothing for long is asked no more; the next one is.
+    fn give_up_stalled_bulk(&mut self) {
+        let now = self.now.monotonic_ms;
+        let mut stalled = false;
+        for session in self.sessions.values_mut() {
+            if session.incoming.bulk_since_ms.is_some_and(|since| since + millis(BULK_PATIENCE) <= now) {
+                session.incoming.give_up_bulk();
+                stalled = true;
+            }
+        }
+        if stalled {
+            self.next_bulk_source();
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
