@@ -166,3 +166,5 @@ const _: () = assert!(2 + 3 + WANTS_PER_FRAME_MAX * 33 + LOCATOR_IDS_PER_FRAME_M
 // And a full PEERS, of records with 5 addresses each; longer records go fewer to a frame.
 const _: () =
     assert!(2 + 3 + ADDRESS_RECORDS_PER_FRAME_MAX * (32 + 16 + 9 + 1 + 5 * 19 + 64) < FRAME_BYTES_MAX);
+// The longest handshake message: two keys of which one is sealed, the sealed proof with all cards and an invite.
+const _: () = assert!(32 + 32 + 16 + 98 + CARDS_MAX * 96 + 97 + 16 <= STRANGER_MESSAGE_BYTES_MAX);
