@@ -4,10 +4,13 @@
 //! - [`entry`]: one signed act of one author, in canonical bytes
 //! - [`block`]: many entries in near-minimal bytes, as stored and as sent
 //! - [`order`]: where an entry stands, the same on every replica
+//! - [`document`]: one Automerge document; the only module that knows Automerge
+//! - [`timeline`]: which document holds an entry, and the rows in order
 //!
 //! Nothing here reads a clock, opens a socket or knows an async runtime.
 
 pub mod block;
+pub mod document;
 pub mod entry;
 pub mod graph;
 pub mod id;
@@ -15,3 +18,4 @@ pub mod identity;
 pub mod limits;
 pub mod members;
 pub mod order;
+pub mod timeline;
