@@ -6,11 +6,13 @@
 //! - [`order`]: where an entry stands, the same on every replica
 //! - [`document`]: one Automerge document; the only module that knows Automerge
 //! - [`timeline`]: which document holds an entry, and the rows in order
+//! - [`documents`]: the documents of a room, brought up to date behind what is shown
 //!
 //! Nothing here reads a clock, opens a socket or knows an async runtime.
 
 pub mod block;
 pub mod document;
+pub mod documents;
 pub mod entry;
 pub mod graph;
 pub mod id;
