@@ -20,7 +20,7 @@ mod roster;
 mod tests;
 
 pub use difference::{Tip, Wanted};
-pub use fork::{Branch, Moved};
+pub use fork::Moved;
 pub use roster::Card;
 use roster::{Rosters, SetId};
 

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use replica::block;
+use replica::document::Actor;
 use replica::entry::{Body, Entry};
-use replica::graph::{Admission, Branch, Graph};
+use replica::graph::{Admission, Graph};
 use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
 use replica::identity::{Identity, Purpose};
 use replica::members::Members;
@@ -18,8 +19,8 @@ mod gate;
 #[cfg(test)]
 mod tests;
 
-pub use gate::{BlockKind, Offence};
 use gate::Pool;
+pub use gate::{BlockKind, Offence};
 
 use crate::limits::{BATCH_BYTES_MAX, DRAFTS_MAX};
 use crate::wire::Frame;
@@ -60,8 +61,8 @@ pub struct Opened {
 pub struct Batch {
     /// Blocks to append to the log.
     pub blocks: Vec<NewBlock>,
-    /// Entries that are now on another branch of their chain, with that branch: their documents are rebuilt.
-    pub moved: Vec<(Position, Branch)>,
+    /// Entries that are now on another branch of their chain, with its actor: their documents are rebuilt.
+    pub moved: Vec<(Position, Actor)>,
     /// Drafts to keep, by number.
     pub drafts: Vec<(u64, Draft)>,
     /// Drafts that became entries of this batch.
@@ -84,8 +85,8 @@ pub struct NewBlock {
 pub struct NewRow {
     /// Its place in the order.
     pub key: OrderKey,
-    /// The branch it is on.
-    pub branch: Branch,
+    /// Whose changes it belongs to.
+    pub actor: Actor,
 }
 
 /// Where entries came from, and who waits for them.
@@ -120,7 +121,7 @@ pub struct Landed {
 }
 
 /// Why something cannot be said.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SayError {
     /// Empty, or over the limit.
@@ -277,7 +278,12 @@ impl Conversation {
         let Ok(Admission::New(at)) = self.graph.admit(&entry) else { return Err(SayError::NotMember) };
         self.members.apply(&entry, self.graph.key(at));
         let id = entry.id();
-        self.staged.push_back(Unit { entries: vec![entry], first: at, block: None, origin: Origin::Own(tag) });
+        self.staged.push_back(Unit {
+            entries: vec![entry],
+            first: at,
+            block: None,
+            origin: Origin::Own(tag),
+        });
         Ok(id)
     }
 
@@ -340,12 +346,13 @@ impl Conversation {
         while bytes < limit
             && let Some(unit) = self.staged.pop_front()
         {
-            let weight = unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
+            let weight =
+                unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
             bytes += weight;
             for index in 0..unit.entries.len() {
                 let at = unit.first + Position::try_from(index).expect("a block has few entries");
                 let moved = self.graph.moved_by(at).iter().map(|moved| moved.position);
-                batch.moved.extend(moved.map(|position| (position, self.graph.branch(position))));
+                batch.moved.extend(moved.map(|position| (position, self.graph.actor(position))));
             }
             if let Some(block) = &unit.block {
                 self.cut_blocks(&mut small, &mut batch.blocks);
@@ -367,7 +374,9 @@ impl Conversation {
     pub fn persisted(&mut self) -> Landed {
         let landed = self.in_flight.take().unwrap_or_default();
         if let Some(last) = landed.units.last() {
-            self.graph.settle(last.first + Position::try_from(last.entries.len()).expect("a block has few entries"));
+            self.graph.settle(
+                last.first + Position::try_from(last.entries.len()).expect("a block has few entries"),
+            );
         }
         landed
     }
@@ -388,7 +397,7 @@ impl Conversation {
     fn rows(&self, entries: &[Entry]) -> Vec<NewRow> {
         let row = |entry: &Entry| {
             let at = self.graph.position(&entry.id()).expect("staged entries were admitted");
-            NewRow { key: self.graph.key(at), branch: self.graph.branch(at) }
+            NewRow { key: self.graph.key(at), actor: self.graph.actor(at) }
         };
         entries.iter().map(row).collect()
     }

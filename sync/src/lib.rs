@@ -2,10 +2,17 @@
 //!
 //! - [`wire`]: the frames, as types and as bytes
 //! - [`channel`]: who is at the other end, and that nobody else reads or alters what is said
+//! - [`conversation`]: one room, what is admitted to it and what waits to be durable
+//! - [`engine`]: the node without IO
+//! - [`book`]: where members may be, and when to dial them again
 //!
 //! The core (`wire` and what decides) reads no clock, rolls no dice and touches no socket; the shell around it does
 //! nothing else.
 
+pub mod book;
 pub mod channel;
+pub mod conversation;
+pub mod engine;
 pub mod limits;
+mod session;
 pub mod wire;

@@ -17,7 +17,8 @@ mod incoming;
 mod outgoing;
 
 pub(crate) use incoming::Incoming;
-pub(crate) use outgoing::{Outgoing, StoredBlock};
+pub(crate) use outgoing::Outgoing;
+pub use outgoing::StoredBlock;
 
 /// One connection.
 #[derive(Debug)]
@@ -74,7 +75,9 @@ impl Session {
 
     /// Whether nothing is under way in either direction.
     pub(crate) fn is_at_rest(&self, durable: Position) -> bool {
-        self.hello.is_some() && self.outgoing.is_at_rest(durable, self.is_served) && self.incoming.is_at_rest()
+        self.hello.is_some()
+            && self.outgoing.is_at_rest(durable, self.is_served)
+            && self.incoming.is_at_rest()
     }
 
     pub(crate) fn standing(&self, digest: Digest) -> Standing {

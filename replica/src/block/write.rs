@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::block::columns::{put, put_signed};
 use crate::block::{
-    BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX, COMPRESS_BYTES_MIN, EncodeError, LEVEL,
-    PLAIN, REFERENCES_MAX, Reference, References, ZSTD, fits,
+    BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX, COMPRESS_BYTES_MIN, EncodeError, LEVEL, PLAIN,
+    REFERENCES_MAX, Reference, References, ZSTD, fits,
 };
 use crate::entry::Entry;
 use crate::id::{ChainId, EntryId};

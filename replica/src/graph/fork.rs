@@ -3,22 +3,12 @@
 //! The child with the lowest id stays on its parent's branch, each other child starts one of its own. That is a
 //! function of the set of entries, so every replica names the same Automerge actors.
 
-use sha2::{Digest as _, Sha256};
-
+use crate::document::Actor;
 use crate::graph::Graph;
-use crate::id::{ChainId, EntryId, Position};
+use crate::id::{EntryId, Position};
 
 /// Index of a branch that is not a chain's first, from 1; 0 for those.
 pub(super) type BranchIndex = u32;
-
-/// Where an entry stands among its author's branches: names the Automerge actor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Branch {
-    /// On the chain itself.
-    Chain(ChainId),
-    /// On a branch, named by SHA-256 over a domain, the chain and the branch's first entry.
-    Fork([u8; 32]),
-}
 
 /// An entry that is on another branch since a lower twin of one of its ancestors came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,17 +34,13 @@ impl Branches {
 }
 
 impl Graph {
-    /// The branch an entry is on.
+    /// Whose Automerge changes an entry belongs to: its chain's, or its branch's where the author forked the chain.
     #[must_use]
-    pub fn branch(&self, at: Position) -> Branch {
+    pub fn actor(&self, at: Position) -> Actor {
         let chain = self.chain(at);
         match self.nodes[at as usize].branch {
-            0 => Branch::Chain(chain),
-            index => {
-                let first = self.branches.0[index as usize - 1];
-                let hash = Sha256::new().chain_update(b"replica/1/branch\0").chain_update(chain.to_bytes());
-                Branch::Fork(hash.chain_update(first.0).finalize().into())
-            }
+            0 => Actor::from(chain),
+            index => Actor::branch(chain, &self.branches.0[index as usize - 1]),
         }
     }
 

@@ -113,7 +113,10 @@ impl Engine {
         for (index, card) in proof.cards.iter().enumerate() {
             let key = proof.cards.get(index + 1).map_or(proof.author, |next| next.admitter);
             let purpose = Purpose::Card { room: &room, key: &key };
-            if card.admitter != vouching || graph.has_left(&key) || !verify(&vouching, purpose, &card.signature) {
+            if card.admitter != vouching
+                || graph.has_left(&key)
+                || !verify(&vouching, purpose, &card.signature)
+            {
                 return false;
             }
             vouching = key;
@@ -125,7 +128,8 @@ impl Engine {
     pub(super) fn serve_new_members(&mut self) {
         let graph = self.conversation.graph();
         let is_new = |session: &&Session| !session.is_served && graph.is_member(&session.author);
-        let new: Vec<ConnectionId> = self.sessions.values().filter(is_new).map(|new| new.connection).collect();
+        let new: Vec<ConnectionId> =
+            self.sessions.values().filter(is_new).map(|new| new.connection).collect();
         for connection in new {
             if let Some(session) = self.sessions.get_mut(&connection) {
                 session.is_served = true;
@@ -149,10 +153,13 @@ impl Engine {
             self.close(connection, ByeReason::SelfConnection, "that is this replica itself");
             return false;
         }
-        let twin = self.sessions.values().find(|other| {
-            other.connection != connection && other.endpoint() == Some(endpoint)
-        });
-        let Some((other, other_channel)) = twin.map(|twin| (twin.connection, twin.channel)) else { return true };
+        let twin = self
+            .sessions
+            .values()
+            .find(|other| other.connection != connection && other.endpoint() == Some(endpoint));
+        let Some((other, other_channel)) = twin.map(|twin| (twin.connection, twin.channel)) else {
+            return true;
+        };
         // Both sides know both channels, so both keep the same one.
         let loser = if channel < other_channel { other } else { connection };
         self.tell(Event::Doubled(loser));

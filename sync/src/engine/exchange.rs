@@ -181,7 +181,9 @@ impl Engine {
         for chain in &want.chains {
             match graph.segment(&chain.tip, &chain.from) {
                 Some(positions) => session.outgoing.add(positions),
-                None if chain.from.len() == 1 && graph.position(&chain.tip).is_some() => unknown.push(chain.tip),
+                None if chain.from.len() == 1 && graph.position(&chain.tip).is_some() => {
+                    unknown.push(chain.tip)
+                }
                 // Nothing of the locator is known here, so it gets the whole chain.
                 None => session.outgoing.add(graph.segment(&chain.tip, &[]).unwrap_or_default()),
             }

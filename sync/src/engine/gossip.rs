@@ -43,7 +43,8 @@ impl Engine {
             let endpoint = (record.author, record.store);
             let known = self.records.get(&endpoint);
             let is_newer = known.is_none_or(|known| known.expires_ms < record.expires_ms);
-            let holds = (self.now.wall_ms..self.now.wall_ms.saturating_add(latest)).contains(&record.expires_ms);
+            let holds =
+                (self.now.wall_ms..self.now.wall_ms.saturating_add(latest)).contains(&record.expires_ms);
             let is_member = self.conversation.graph().is_member(&record.author);
             if endpoint == me || !is_newer || !holds || !is_member || !record.is_authentic() {
                 continue;

@@ -26,7 +26,8 @@ impl Engine {
             if !session.is_served || !session.outgoing.is_live(first) {
                 continue;
             }
-            let from = |unit: &Unit| matches!(unit.origin, Origin::Peer(peer, _) if peer == session.connection);
+            let from =
+                |unit: &Unit| matches!(unit.origin, Origin::Peer(peer, _) if peer == session.connection);
             let except = units.iter().any(from).then_some(session.connection);
             let graph = self.conversation.graph();
             let frames = made.entry(except).or_insert_with(|| frames_except(units, except, graph));
@@ -91,7 +92,8 @@ impl Engine {
                 index += 1;
                 wanted.binary_search(&(index - 1)).is_ok()
             });
-            let weight = |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.entries).map(block::weight).sum();
+            let weight =
+                |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.entries).map(block::weight).sum();
             let full: usize = weight(&parts);
             if full + entries.iter().map(block::weight).sum::<usize>() > BULK_WEIGHT_MAX {
                 flush(&mut parts, graph, &mut frames);

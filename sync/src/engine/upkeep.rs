@@ -11,12 +11,15 @@ impl Engine {
     pub(super) fn keep_up(&mut self) {
         let now = self.now.monotonic_ms;
         let silent = |session: &&Session| session.heard_ms + millis(SILENCE) <= now;
-        let gone: Vec<ConnectionId> = self.sessions.values().filter(silent).map(|gone| gone.connection).collect();
-        gone.into_iter().for_each(|connection| self.close(connection, ByeReason::Silent, "nothing was heard"));
+        let gone: Vec<ConnectionId> =
+            self.sessions.values().filter(silent).map(|gone| gone.connection).collect();
+        gone.into_iter()
+            .for_each(|connection| self.close(connection, ByeReason::Silent, "nothing was heard"));
         self.give_up_stalled_bulk();
         self.ping();
         let sessions = &self.sessions;
-        let is_connected = |endpoint: &_| sessions.values().any(|session| session.endpoint() == Some(*endpoint));
+        let is_connected =
+            |endpoint: &_| sessions.values().any(|session| session.endpoint() == Some(*endpoint));
         let due = self.book.poll_dials(now, is_connected);
         self.outputs.extend(due.into_iter().map(Output::Dial));
     }
