@@ -7,14 +7,17 @@
 //! - [`document`]: one Automerge document; the only module that knows Automerge
 //! - [`timeline`]: which document holds an entry, and the rows in order
 //! - [`documents`]: the documents of a room, brought up to date behind what is shown
+//! - [`home`]: the folder that holds a person's key, rooms and stores
 //!
 //! Nothing here reads a clock, opens a socket or knows an async runtime.
 
+mod files;
 pub mod block;
 pub mod document;
 pub mod documents;
 pub mod entry;
 pub mod graph;
+pub mod home;
 pub mod id;
 pub mod identity;
 pub mod limits;
