@@ -7,6 +7,7 @@
 //! - [`document`]: one Automerge document; the only module that knows Automerge
 //! - [`timeline`]: which document holds an entry, and the rows in order
 //! - [`documents`]: the documents of a room, brought up to date behind what is shown
+//! - [`store`]: rows that survive a power cut; the log of entries and the saved documents over them
 //! - [`home`]: the folder that holds a person's key, rooms and stores
 //!
 //! Nothing here reads a clock, opens a socket or knows an async runtime.
@@ -23,4 +24,5 @@ pub mod identity;
 pub mod limits;
 pub mod members;
 pub mod order;
+pub mod store;
 pub mod timeline;

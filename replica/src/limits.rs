@@ -31,5 +31,14 @@ pub const BLOCK_ENTRIES_MAX: usize = 8_192;
 /// Longest value handed to the store. Larger sled pages go to blob files that are never synced.
 pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
 
+/// Longest key handed to the store: room for a document's name and what names its parts.
+pub const STORE_KEY_BYTES_MAX: usize = 256;
+
+/// Most parts of a saved document in one commit, some 256 KiB: the store thread is not kept from other writes for long.
+pub const SAVED_PARTS_PER_COMMIT: usize = 64;
+
+/// Longest name of a saved document.
+pub const SAVED_NAME_BYTES_MAX: usize = 128;
+
 /// Most entries of one document before its period is kept in shorter ones.
 pub const DOCUMENT_ENTRIES_MAX: usize = 32 * 1024;
