@@ -3,20 +3,24 @@
 //! - [`identity`]: who someone is, and what their signatures mean
 //! - [`entry`]: one signed act of one author, in canonical bytes
 //! - [`block`]: many entries in near-minimal bytes, as stored and as sent
+//! - [`graph`]: which entries there are, how they hang together, and whether another one belongs with them
+//! - [`members`]: what people are called
 //! - [`order`]: where an entry stands, the same on every replica
-//! - [`document`]: one Automerge document; the only module that knows Automerge
 //! - [`timeline`]: which document holds an entry, and the rows in order
+//! - [`document`]: one Automerge document; the only module that knows Automerge
 //! - [`documents`]: the documents of a room, brought up to date behind what is shown
 //! - [`store`]: rows that survive a power cut; the log of entries and the saved documents over them
+//! - [`archive`]: a room at rest: log, documents and notes in one store
 //! - [`home`]: the folder that holds a person's key, rooms and stores
 //!
 //! Nothing here reads a clock, opens a socket or knows an async runtime.
 
-mod files;
+pub mod archive;
 pub mod block;
 pub mod document;
 pub mod documents;
 pub mod entry;
+mod files;
 pub mod graph;
 pub mod home;
 pub mod id;

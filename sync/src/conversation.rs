@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use replica::archive::{Batch, Draft, NewBlock, NewRow, Opened};
 use replica::block;
-use replica::document::Actor;
-use replica::entry::{Body, Entry};
+use replica::entry::{Body, Entry, Record};
 use replica::graph::{Admission, Graph};
-use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
+use replica::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
 use replica::identity::{Identity, Purpose};
+use replica::limits::TIME_MS_MAX;
 use replica::members::Members;
-use replica::order::OrderKey;
 
 mod gate;
 #[cfg(test)]
@@ -31,63 +31,6 @@ pub struct ConnectionId(pub u64);
 
 /// What a caller put on a command, to know its outcome by.
 pub type Tag = u64;
-
-/// A message that waits for its author to be admitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// When it was written, in milliseconds since 1970.
-    pub written_ms: u64,
-    /// What it says.
-    pub text: String,
-}
-
-/// Everything a store knows of a room when it is opened.
-#[derive(Debug)]
-pub struct Opened {
-    /// All entries of the log, all durable.
-    pub graph: Graph,
-    /// The fold of their names.
-    pub members: Members,
-    /// Drafts by number.
-    pub drafts: BTreeMap<u64, Draft>,
-    /// The number of our chain in this store.
-    pub incarnation: u64,
-    /// Which store.
-    pub store: StoreId,
-}
-
-/// What the store is to make durable, all or nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// Blocks to append to the log.
-    pub blocks: Vec<NewBlock>,
-    /// Entries that are now on another branch of their chain, with its actor: their documents are rebuilt.
-    pub moved: Vec<(Position, Actor)>,
-    /// Drafts to keep, by number.
-    pub drafts: Vec<(u64, Draft)>,
-    /// Drafts that became entries of this batch.
-    pub drafts_done: Vec<u64>,
-    /// The number our chain has from now on.
-    pub incarnation: Option<u64>,
-}
-
-/// One block of a [`Batch`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewBlock {
-    /// The block's bytes.
-    pub bytes: Vec<u8>,
-    /// What its entries are, in its order.
-    pub rows: Vec<NewRow>,
-}
-
-/// One entry of a [`NewBlock`]: where it stands and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewRow {
-    /// Its place in the order.
-    pub key: OrderKey,
-    /// Whose changes it belongs to.
-    pub actor: Actor,
-}
 
 /// Where entries came from, and who waits for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,16 +104,17 @@ impl Conversation {
     /// A room as it was found in its store. `nick` is what this author wants to be called.
     #[must_use]
     pub fn new(opened: Opened, identity: Identity, nick: String) -> Self {
-        let chain = ChainId { author: identity.key(), incarnation: opened.incarnation };
-        let next_draft = opened.drafts.last_key_value().map_or(0, |(number, _)| number + 1);
+        let Opened { graph, members, notes } = opened;
+        let chain = ChainId { author: identity.key(), incarnation: notes.incarnation };
+        let next_draft = notes.drafts.last_key_value().map_or(0, |(number, _)| number + 1);
         Self {
             identity,
-            store: opened.store,
+            store: notes.store,
             chain,
             nick,
-            graph: opened.graph,
-            members: opened.members,
-            drafts: opened.drafts,
+            graph,
+            members,
+            drafts: notes.drafts,
             next_draft,
             staged: VecDeque::new(),
             staged_extra: Batch::default(),
@@ -234,10 +178,27 @@ impl Conversation {
         self.in_flight.is_none() && self.staged.is_empty() && self.staged_extra == Batch::default()
     }
 
-    /// Whether somebody else was ever let in.
+    /// Whether nobody else was ever let in.
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.members.people().all(|person| *person == self.me())
+    }
+
+    /// Writes a new room's first entry.
+    ///
+    /// # Errors
+    /// When the name is not one, or there is a first entry already.
+    pub fn found(&mut self, name: &str, period_s: u32, now_ms: u64) -> Result<(), SayError> {
+        let entry = first_entry(&self.identity, self.chain, name, period_s, now_ms)?;
+        let Ok(Admission::New(at)) = self.graph.admit(&entry) else { return Err(SayError::NotMember) };
+        self.members.apply(&entry, self.graph.key(at));
+        self.staged.push_back(Unit {
+            entries: vec![entry],
+            first: at,
+            block: None,
+            origin: Origin::Own(None),
+        });
+        Ok(())
     }
 
     /// Writes a message; before this author is admitted, a draft.
@@ -401,6 +362,33 @@ impl Conversation {
         };
         entries.iter().map(row).collect()
     }
+}
+
+/// The first entry of a new room: its id is the room's.
+///
+/// # Errors
+/// When the name or the period is none.
+pub fn first_entry(
+    identity: &Identity,
+    chain: ChainId,
+    name: &str,
+    period_s: u32,
+    now_ms: u64,
+) -> Result<Entry, SayError> {
+    let body = Body::Room(replica::entry::Room { period_s, name: name.to_owned() });
+    check_form(&body)?;
+    let (kind, body) = body.encode().ok_or(SayError::Form)?;
+    let record = Record {
+        kind: kind.number(),
+        chain,
+        seq: 1,
+        previous: None,
+        dependencies: Vec::new(),
+        claimed_ms: now_ms.min(TIME_MS_MAX),
+        body,
+    };
+    // A first entry's id does not depend on the room.
+    Entry::sign(record, &RoomId([0; 32]), identity).map_err(|_| SayError::Form)
 }
 
 /// Encodes entries that all carry their signatures, halving what does not fit into one block.

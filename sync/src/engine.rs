@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, VecDeque};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use replica::archive::{Batch, StoredBlock};
 use replica::entry::{Body, Invite};
 use replica::id::{AuthorKey, EntryId, Position};
 use replica::identity::Identity;
 
 use crate::book::{Book, Source, Trouble};
-use crate::conversation::{Batch, ConnectionId, Conversation, Origin, SayError, Tag};
+use crate::conversation::{ConnectionId, Conversation, Origin, SayError, Tag};
 use crate::session::Session;
 use crate::wire::{Address, AddressRecord, Bye, ByeReason, Frame};
 
@@ -25,7 +26,7 @@ mod report;
 mod serving;
 mod upkeep;
 
-pub use crate::session::{Standing, StoredBlock};
+pub use crate::session::Standing;
 pub use door::{PeerProof, Shown};
 pub use report::{Event, PeerReport, Row};
 

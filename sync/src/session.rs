@@ -18,7 +18,6 @@ mod outgoing;
 
 pub(crate) use incoming::Incoming;
 pub(crate) use outgoing::Outgoing;
-pub use outgoing::StoredBlock;
 
 /// One connection.
 #[derive(Debug)]

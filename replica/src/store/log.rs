@@ -173,6 +173,12 @@ impl Log {
         Some((BlockNumber(u32::try_from(index).ok()?), self.blocks.get(index)?.first))
     }
 
+    /// How many entries a block holds.
+    #[must_use]
+    pub fn count(&self, number: BlockNumber) -> u32 {
+        self.blocks.get(number.0 as usize).map_or(0, |block| block.count)
+    }
+
     /// How many entries there are: the position the next one gets.
     #[must_use]
     pub fn len(&self) -> Position {

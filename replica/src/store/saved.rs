@@ -72,6 +72,18 @@ pub fn load(store: &dyn Store, name: &[u8]) -> Result<Saved, StoreError> {
     Ok(bytes.map_or(Saved::Damaged, |bytes| Saved::Document { bytes, reached: pointer.reached }))
 }
 
+/// The log position that the document kept under a name reaches, if there is one. Its bytes are not looked at.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn reached(store: &dyn Store, name: &[u8]) -> Result<Option<Position>, StoreError> {
+    check_name(name)?;
+    Ok(match read_pointer(store, name)? {
+        Found::Pointer(pointer) => Some(pointer.reached),
+        Found::Absent | Found::Damaged => None,
+    })
+}
+
 /// Removes what is kept under a name, if anything.
 ///
 /// # Errors

@@ -1,11 +1,13 @@
 //! What the engine tells whoever listens.
 
-use replica::entry::{Body, Entry};
+use replica::archive::{Draft, text_of};
+use replica::documents::PageRow;
+use replica::entry::Entry;
 use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
 use replica::order::OrderKey;
 
 use crate::book::Trouble;
-use crate::conversation::{ConnectionId, Conversation, Draft, SayError, Tag};
+use crate::conversation::{ConnectionId, Conversation, SayError, Tag};
 use crate::engine::{Engine, Standing};
 use crate::wire::Bye;
 
@@ -24,8 +26,10 @@ pub struct Row {
     pub nick: Option<String>,
     /// When they say they wrote it, in milliseconds since 1970.
     pub claimed_ms: u64,
-    /// What it says.
-    pub body: Body,
+    /// The number of its kind.
+    pub kind: u16,
+    /// What it says: a message's text, of other kinds a few words. From its author: not to be shown as it is.
+    pub text: String,
     /// Everything it directly follows: `previous` and the other dependencies.
     pub deps: Vec<EntryId>,
     /// How many rows stood behind it when it came: more than none, and it came late.
@@ -33,20 +37,32 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of an entry that the conversation has.
+    /// The row of an entry that the conversation has, and that has just got its place.
     #[must_use]
     pub fn of_entry(conversation: &Conversation, entry: &Entry, at: Position, rows_after: u32) -> Self {
-        let key = conversation.graph().key(at);
+        Self { rows_after, ..Self::new(conversation, at, text_of(&entry.body())) }
+    }
+
+    /// The row of an entry as it was read back.
+    #[must_use]
+    pub fn of_page(conversation: &Conversation, row: PageRow) -> Self {
+        Self::new(conversation, row.position, row.text)
+    }
+
+    fn new(conversation: &Conversation, at: Position, text: String) -> Self {
+        let graph = conversation.graph();
+        let (key, author) = (graph.key(at), graph.chain(at).author);
         Self {
-            id: entry.id(),
+            id: key.id,
             position: at,
             key,
-            author: entry.author(),
-            nick: conversation.members().name_at(&entry.author(), &key).map(str::to_owned),
-            claimed_ms: entry.record().claimed_ms,
-            body: entry.body(),
-            deps: entry.record().parents().copied().collect(),
-            rows_after,
+            author,
+            nick: conversation.members().name_at(&author, &key).map(str::to_owned),
+            claimed_ms: graph.claimed_ms(at),
+            kind: graph.kind(at),
+            text,
+            deps: graph.parents(at).map(|parent| graph.id(parent)).collect(),
+            rows_after: 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use replica::archive::StoredBlock;
 use replica::block;
 use replica::entry::Entry;
 use replica::id::Position;
@@ -9,7 +10,6 @@ use replica::id::Position;
 use crate::conversation::{ConnectionId, Origin, Unit, live_frames};
 use crate::engine::{Engine, Output};
 use crate::limits::BULK_WEIGHT_MAX;
-use crate::session::StoredBlock;
 use crate::wire::{Ack, Credit, Data, Frame};
 
 impl Engine {

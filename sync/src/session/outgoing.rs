@@ -1,17 +1,8 @@
 //! What one peer is sent of the log.
 
-use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
+use replica::archive::StoredBlock;
 
-/// A block of the log, as the store keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredBlock {
-    /// Position of its first entry.
-    pub first: Position,
-    /// How many entries it has.
-    pub count: u32,
-    /// The block.
-    pub bytes: Vec<u8>,
-}
+use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
 
 /// The outgoing half of a session.
 #[derive(Debug)]
