@@ -138,15 +138,14 @@ impl Home {
         self.state.place != self.place
     }
 
-    /// Notes that the home lies here from now on, in one write with `change`, which gives each room its new
-    /// incarnation and store id.
+    /// Notes that the home lies here from now on, and in the same write that every room's store needs a new chain.
     ///
     /// # Errors
     /// When it cannot be written; the home then still counts as copied.
-    pub fn settle_place(&mut self, change: impl FnOnce(&mut State)) -> Result<(), HomeError> {
+    pub fn settle_place(&mut self) -> Result<(), HomeError> {
         let place = self.place.clone();
         self.change(|state| {
-            change(state);
+            state.rooms.iter_mut().for_each(|room| room.renew = true);
             state.place = place;
         })
     }

@@ -14,5 +14,7 @@ pub mod channel;
 pub mod conversation;
 pub mod engine;
 pub mod limits;
+pub mod node;
 mod session;
+pub mod ticket;
 pub mod wire;

@@ -46,6 +46,12 @@ pub const ADDRESSES_PER_RECORD_MAX: usize = 16;
 /// Longest ticket, in bytes of text: two ids, a secret and a dozen addresses take about 600.
 pub const TICKET_BYTES_MAX: usize = 2 * 1024;
 
+/// Most addresses in a ticket: a machine's interfaces, and those of a few other members.
+pub const TICKET_ADDRESSES_MAX: usize = 12;
+
+/// Longest address in a ticket: an IPv6 address with port, or a host name of reasonable length.
+pub const TICKET_ADDRESS_BYTES_MAX: usize = 80;
+
 /// Longest text in a BYE: one line for a log.
 pub const BYE_TEXT_BYTES_MAX: usize = 256;
 

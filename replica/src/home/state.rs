@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{HomeError, Place, at};
 use crate::files;
-use crate::id::{RoomId, StoreId};
+use crate::id::RoomId;
 
 /// Version of the file. A later one is refused: writing it back would lose what this version does not know.
 const VERSION: u32 = 1;
@@ -45,11 +45,8 @@ pub struct RoomState {
     /// The secret of a ticket's invite key, until it has let us in.
     #[serde(with = "text::option")]
     pub invite_secret: Option<Secret>,
-    /// Number of the chain this home writes in.
-    pub incarnation: u64,
-    /// Which store this is; with the author key it names an endpoint of connections.
-    #[serde(with = "text")]
-    pub store_id: StoreId,
+    /// Whether its store must take a new name and chain when it is next opened: the home may be a copy.
+    pub renew: bool,
     /// Addresses to dial, as they were given.
     pub peers: Vec<String>,
     /// The port it listened at last.

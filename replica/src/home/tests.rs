@@ -3,7 +3,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::id::StoreId;
 
 /// A folder, and the path in it where a home goes.
 fn place() -> (TempDir, PathBuf) {
@@ -18,8 +17,7 @@ fn room(n: u8) -> RoomState {
         name: "home".to_owned(),
         secret: Secret([n; 32]),
         invite_secret: Some(Secret([0xab; 32])),
-        incarnation: u64::MAX,
-        store_id: StoreId([n; 16]),
+        renew: false,
         peers: vec!["192.0.2.7:7400".to_owned()],
         listen_port: Some(7400),
     }
@@ -207,11 +205,11 @@ fn a_copy_is_noticed_until_it_is_settled() {
     drop(Home::open(&other).unwrap());
     let mut home = Home::open(&other).unwrap();
     assert!(home.was_copied());
-    home.settle_place(|state| state.rooms[0].incarnation = 7).unwrap();
+    home.settle_place().unwrap();
     assert!(!home.was_copied());
     drop(home);
     let home = Home::open(&other).unwrap();
-    assert_eq!((home.was_copied(), home.state().rooms[0].incarnation), (false, 7));
+    assert_eq!((home.was_copied(), home.state().rooms[0].renew), (false, true));
     assert!(!Home::open(&path).unwrap().was_copied(), "the original goes on as it was");
 }
 

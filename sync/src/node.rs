@@ -1,0 +1,322 @@
+//! The node: one home, one room, and the one loop in which everything meets.
+//!
+//! [`Node::start`] opens the home's room and runs the loop as a task; the [`Node`] it answers is a handle that sends
+//! requests to it. What happens comes as [`NodeEvent`]s over a bounded channel: whoever starts a node reads them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use replica::home::{Home, HomeError};
+use replica::id::{AuthorKey, Digest, EntryId, RoomId};
+use replica::order::OrderKey;
+use replica::store::StoreError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::conversation::Tag;
+use crate::engine::{Command, Event, Row, Standing};
+use crate::ticket::Ticket;
+
+/// Where a node listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Nowhere.
+    Nowhere,
+    /// At the port the home used last, else 7400, else the next free one, at all addresses.
+    Usual,
+    /// Exactly here; port 0 picks any.
+    At(SocketAddr),
+}
+
+/// What a node is to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What this author wants to be called, from now on; none keeps what the home has.
+    pub nick: Option<String>,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Addresses (`host:port`) to dial and to keep.
+    pub peers: Vec<String>,
+    /// A ticket to join by.
+    pub ticket: Option<Ticket>,
+    /// Whether to make a room when the home has none and there is nobody to ask: no ticket and no peer.
+    pub makes_room: bool,
+    /// Whether to dial, be it named, kept or learned addresses.
+    pub dials: bool,
+    /// Whether a person is there who can answer knocks.
+    pub attended: bool,
+    /// Whether everyone who knocks is let in.
+    pub open: bool,
+    /// Whether documents are brought up to date in the background. Without it the log alone is kept.
+    pub maintains: bool,
+}
+
+/// Something a node tells. Text and names in it are from peers: not to be shown as they are.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// Connections are accepted here.
+    Listening(SocketAddr),
+    /// The room that is open from now on. Told once at the start if there is one, and on every change.
+    Room {
+        /// Which.
+        id: RoomId,
+        /// What this home calls it.
+        name: String,
+        /// Whether it was made just now.
+        is_new: bool,
+        /// The room that was open before, if there was one: it stays in the home.
+        left: Option<String>,
+    },
+    /// What the engine of the room tells.
+    Engine(Event),
+    /// Somebody knocks. Let in by [`Node::accept`].
+    Knocking {
+        /// Their name, in their word.
+        name: String,
+        /// Their key.
+        author: AuthorKey,
+        /// Where they are.
+        address: String,
+    },
+    /// We knock at an address: somebody there has to let us in.
+    KnockSent {
+        /// Which address.
+        address: String,
+    },
+    /// Somebody let us in, or comes into our room.
+    KnockAnswered {
+        /// Which address.
+        address: String,
+    },
+    /// What is at an address is not our room, and we are not alone in ours: we need a ticket of theirs.
+    OtherRoom {
+        /// Which address.
+        address: String,
+    },
+    /// The node stopped by itself: its store failed.
+    Failed(String),
+}
+
+/// One peer, as [`Status`] lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Who, once known.
+    pub author: Option<AuthorKey>,
+    /// What they are called.
+    pub nick: Option<String>,
+    /// Where.
+    pub address: String,
+    /// How they stand; none while there is no connection.
+    pub standing: Option<Standing>,
+    /// Failed attempts to connect since it last worked.
+    pub failures: u32,
+    /// Whether something answers there that is not our room.
+    pub is_other_room: bool,
+    /// Entries known to be missing here.
+    pub missing_here: u64,
+    /// Entries not known to be there.
+    pub missing_there: u64,
+}
+
+/// How a node stands.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// The room and what this home calls it; none before there is one.
+    pub room: Option<(RoomId, String)>,
+    /// Who we are.
+    pub me: AuthorKey,
+    /// What we want to be called.
+    pub nick: String,
+    /// Whether we are a member by what is here.
+    pub is_member: bool,
+    /// Entries here.
+    pub entries: u64,
+    /// Messages among them.
+    pub messages: u64,
+    /// The newest entries: nothing here follows them.
+    pub heads: Vec<EntryId>,
+    /// Equal digests mean equal history in equal order.
+    pub digest: Digest,
+    /// Drafts waiting for our admission, by the time they were written.
+    pub drafts: Vec<(u64, String)>,
+    /// Everyone the room knows: key, name, whether a member now.
+    pub members: Vec<(AuthorKey, Option<String>, bool)>,
+    /// Authors who used one key from two places.
+    pub forked: Vec<AuthorKey>,
+    /// Connected and known peers.
+    pub peers: Vec<PeerStatus>,
+    /// Rows not in their documents yet.
+    pub behind: usize,
+    /// Documents in memory.
+    pub documents_in_use: usize,
+    /// Where connections are accepted.
+    pub listening: Vec<SocketAddr>,
+    /// Whether the store failed: nothing more can be written.
+    pub is_read_only: bool,
+}
+
+/// What a verification went through; see [`replica::archive::Verification`].
+pub type Verified = replica::archive::Verification;
+
+/// Why a node does not start, or a request has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The room's store, in this folder.
+    #[error("the room's store in {folder}: {source}")]
+    Store {
+        /// Its folder.
+        folder: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The address to listen at is not to be had.
+    #[error("cannot listen at {address}: {reason}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// The system's word.
+        reason: String,
+    },
+    /// There is no room yet.
+    #[error("there is no room in this home yet")]
+    NoRoom,
+    /// What is stored is not as it should be.
+    #[error(transparent)]
+    Verify(#[from] replica::archive::VerifyError),
+    /// The documents cannot be put into one.
+    #[error("the conversation cannot be exported")]
+    Export,
+    /// Nobody of that name or key knocks.
+    #[error("nobody of that name is knocking")]
+    NobodyKnocks,
+    /// What was to be written was refused.
+    #[error(transparent)]
+    Say(#[from] crate::conversation::SayError),
+    /// The node has stopped.
+    #[error("the node has stopped")]
+    Stopped,
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    requests: mpsc::Sender<Request>,
+    task: JoinHandle<()>,
+    next_tag: Tag,
+}
+
+/// What a handle asks of the loop.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Command(Tag, Command),
+    Page { before: Option<OrderKey>, count: usize, answer: Answer<Vec<Row>> },
+    Status(Answer<Box<Status>>),
+    Ticket { invite: Option<[u8; 32]>, answer: Answer<Ticket> },
+    Accept { name: String, answer: Answer<String> },
+    Verify(Answer<Verified>),
+    Export(Answer<Vec<u8>>),
+    Stop(oneshot::Sender<()>),
+}
+
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
+
+impl Node {
+    /// Opens the home's current room, or the ticket's, and runs. The channel must be read: when it is full, the node
+    /// waits.
+    ///
+    /// # Errors
+    /// When the home, the room's store or the address to listen at cannot be used.
+    pub async fn start(home: Home, options: Options) -> Result<(Self, mpsc::Receiver<NodeEvent>), NodeError> {
+        let _ = (home, options);
+        Err(NodeError::Stopped)
+    }
+
+    /// Has something done; its outcome comes as an event with the tag answered here.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the command may or may not be carried out.
+    pub async fn command(&mut self, command: Command) -> Result<Tag, NodeError> {
+        self.next_tag += 1;
+        let tag = self.next_tag;
+        self.requests.send(Request::Command(tag, command)).await.map_err(|_| NodeError::Stopped)?;
+        Ok(tag)
+    }
+
+    /// Up to `count` rows before (older than) a place in the order, or the newest; newest first.
+    ///
+    /// # Errors
+    /// When there is no room, the store fails, or the node has stopped.
+    pub async fn page(&self, before: Option<OrderKey>, count: usize) -> Result<Vec<Row>, NodeError> {
+        self.ask(|answer| Request::Page { before, count, answer }).await
+    }
+
+    /// How the node stands.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn status(&self) -> Result<Box<Status>, NodeError> {
+        self.ask(Request::Status).await
+    }
+
+    /// A ticket to the room, with an invite's secret where there is one.
+    ///
+    /// # Errors
+    /// When there is no room, or the node has stopped.
+    pub async fn ticket(&self, invite: Option<[u8; 32]>) -> Result<Ticket, NodeError> {
+        self.ask(|answer| Request::Ticket { invite, answer }).await
+    }
+
+    /// Lets in who knocks under this name, or whose key begins so. Answers the name.
+    ///
+    /// # Errors
+    /// When nobody does.
+    pub async fn accept(&self, name: String) -> Result<String, NodeError> {
+        self.ask(|answer| Request::Accept { name, answer }).await
+    }
+
+    /// Goes through everything that is stored.
+    ///
+    /// # Errors
+    /// At the first thing that is wrong.
+    pub async fn verify(&self) -> Result<Verified, NodeError> {
+        self.ask(Request::Verify).await
+    }
+
+    /// The conversation as one Automerge document.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn export(&self) -> Result<Vec<u8>, NodeError> {
+        self.ask(Request::Export).await
+    }
+
+    /// Says goodbye to all peers, leaves the store in order and ends.
+    pub async fn stop(self) {
+        let (answer, done) = oneshot::channel();
+        if self.requests.send(Request::Stop(answer)).await.is_ok() {
+            // The loop drops its end when it is done; either way it is.
+            done.await.ok();
+        }
+        if tokio::time::timeout(STOP_TIME, self.task).await.is_err() {
+            tracing::warn!("the node did not stop in time");
+        }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, NodeError> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.map_err(|_| NodeError::Stopped)?;
+        answered.await.map_err(|_| NodeError::Stopped)?
+    }
+}
+
+/// How long an orderly end may take.
+const STOP_TIME: Duration = Duration::from_secs(10);
