@@ -160,6 +160,20 @@ fn a_stock_document_of_something_else_is_refused() {
 }
 
 #[test]
+fn a_document_whose_chains_lean_on_each_other_is_refused() {
+    let mut other = document(&[said(1, 1, "one")]).inner.with_actor(ActorId::from(chain(2).to_bytes()));
+    other.empty_commit(automerge::transaction::CommitOptions::default());
+    assert_eq!(Document::load(&other.save()).unwrap_err(), DocumentError::Unreadable);
+}
+
+#[test]
+fn a_row_that_automerge_only_queues_is_an_error() {
+    let mut document = document(&[said(1, 1, "one")]);
+    document.tips.values_mut().for_each(|tip| tip.hash = ChangeHash([1; 32]));
+    assert_eq!(apply(&mut document, &[said(1, 2, "two")]), Err(DocumentError::Refused));
+}
+
+#[test]
 fn a_time_beyond_48_bits_is_refused() {
     let row = Said { claimed_ms: TIME_MS_MAX + 1, ..said(1, 1, "late") };
     assert_eq!(apply(&mut Document::new(), &[row]), Err(DocumentError::Time));

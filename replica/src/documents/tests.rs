@@ -123,9 +123,9 @@ impl Room {
 
     fn heads(&mut self) -> BTreeMap<Span, Vec<[u8; 32]>> {
         let spans: Vec<Span> = self.timeline.spans().collect();
-        let mut heads =
+        let heads =
             |span| Some((span, self.documents.heads(&self.timeline, &mut self.shelf, &span).unwrap()?));
-        spans.into_iter().filter_map(|span| heads(span)).collect()
+        spans.into_iter().filter_map(heads).collect()
     }
 
     /// A page is what sorting the log gives.
@@ -183,12 +183,15 @@ fn a_year_holds_few_documents_in_memory_and_takes_late_entries() {
     // A year of entries every two hours.
     for row in rows(0..52 * 84, 2 * 60 * 60 * 1000) {
         room.write(row);
-        room.maintain(10);
+        if room.documents.behind() == 12 {
+            room.maintain(10);
+        }
         assert!(room.documents.in_use() <= LOADED_MAX);
     }
     room.settle();
     assert_eq!(room.timeline.spans().count(), 52);
-    assert_eq!(room.shelf.saved.len(), 52 - room.documents.in_use(), "no week was left behind unsaved");
+    let is_kept = |span| room.shelf.saved.contains_key(&span) || room.documents.loaded.contains_key(&span);
+    assert!(room.timeline.spans().all(is_kept), "a document was dropped before it was ever saved");
 
     // Someone who was offline since the third week comes back.
     let late: Vec<Row> = (0..20).map(|n| row(9, 2 * WEEK_MS + n * 1_000 + 1)).collect();
@@ -207,7 +210,9 @@ fn a_document_is_saved_when_what_came_since_outgrows_a_quarter() {
     let mut room = Room::by_week();
     for row in rows(0..8_000, 10_000) {
         room.write(row);
-        room.maintain(100);
+        if room.documents.behind() == 32 {
+            room.settle();
+        }
     }
     // 256, 512, … while a quarter is less; then by a quarter each: 1280, 1600, 2000, … 7629.
     assert!((10..=14).contains(&room.shelf.saves), "{} saves", room.shelf.saves);
@@ -317,6 +322,12 @@ fn rows_that_make_no_document_are_still_shown() {
     room.check(None, 30);
     let wrong = room.documents.verify(&room.timeline, &mut room.shelf).unwrap().wrong;
     assert_eq!(wrong, room.documents.given_up().copied().collect::<Vec<_>>());
+
+    // Once the log makes a document again, it is built when asked for.
+    room.shelf.log[20].claimed_ms = 5;
+    room.documents.stale(&room.timeline, &mut room.shelf, &wrong[0]).unwrap();
+    room.settle();
+    room.check_verified();
 }
 
 #[test]
