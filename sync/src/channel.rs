@@ -12,6 +12,7 @@
 //! Established         -- message 3 -->       Responder::finish -> Established
 //! ```
 
+pub use replica::graph::Card;
 use replica::id::{AuthorKey, RoomId};
 use replica::identity::{Identity, Purpose, Signature, verify};
 use sha2::{Digest as _, Sha256};
@@ -48,15 +49,6 @@ impl std::fmt::Debug for RoomKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("RoomKey(…)")
     }
-}
-
-/// A member's word that a key may enter a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Card {
-    /// Who lets the key in.
-    pub admitter: AuthorKey,
-    /// The admitter's, over room and key.
-    pub signature: Signature,
 }
 
 /// What we show in one room.

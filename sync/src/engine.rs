@@ -176,6 +176,21 @@ impl Engine {
         &self.book
     }
 
+    /// Puts addresses into the book, by name: dialled from now on.
+    pub fn dial_all(&mut self, addresses: &[String]) {
+        addresses
+            .iter()
+            .for_each(|address| self.book.add(address.clone(), Source::Named, self.now.monotonic_ms));
+        self.settle();
+    }
+
+    /// Whether drafts wait although nothing keeps them from becoming entries.
+    #[must_use]
+    pub fn has_drafts_to_write(&self) -> bool {
+        self.conversation.drafts().next().is_some()
+            && self.conversation.graph().is_member(&self.conversation.me())
+    }
+
     /// Takes one input. Drain [`Engine::poll_output`] before the next.
     pub fn handle(&mut self, input: Input, now: Now) {
         self.now = now;

@@ -16,5 +16,7 @@ pub mod engine;
 pub mod limits;
 pub mod node;
 mod session;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 pub mod ticket;
 pub mod wire;

@@ -1,0 +1,29 @@
+use super::run;
+
+/// Runs a script under several seeds and checks the messages that every replica then has, in order.
+fn check(script: &str, expected: &[&str]) {
+    for seed in 0..20 {
+        let mut world = run(seed, script).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        for index in 0..world.replicas().len() {
+            let replica = world.replica_mut(index);
+            let rows = replica.rows();
+            let said: Vec<&str> =
+                rows.iter().map(|row| row.text.as_str()).filter(|text| !is_notice(text)).collect();
+            assert_eq!(said, expected, "seed {seed}: {} reads otherwise", replica.name);
+        }
+    }
+}
+
+fn is_notice(text: &str) -> bool {
+    ["made the room", "is called", "let ", "published"].iter().any(|start| text.starts_with(start))
+}
+
+#[test]
+fn what_one_says_everyone_reads() {
+    check("a: hi | settle | b: hello | settle | c: good morning | settle", &["hi", "hello", "good morning"]);
+}
+
+#[test]
+fn a_late_joiner_reads_the_whole_past() {
+    check("a: hi | pass 50 | b: there | settle | c joins | settle", &["hi", "there"]);
+}
