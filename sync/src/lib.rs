@@ -5,6 +5,7 @@
 //! - [`conversation`]: one room, what is admitted to it and what waits to be durable
 //! - [`engine`]: the node without IO
 //! - [`book`]: where members may be, and when to dial them again
+//! - [`transport`]: connections over TCP, as events
 //!
 //! The core (`wire` and what decides) reads no clock, rolls no dice and touches no socket; the shell around it does
 //! nothing else.
@@ -19,4 +20,5 @@ mod session;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod ticket;
+pub mod transport;
 pub mod wire;

@@ -1,0 +1,371 @@
+//! TCP connections as a stream of events: who connected, what they said, why they left.
+//!
+//! One task per handshake and one per connection, all owned by [`Transport`]; none outlives it. Frames received wait in
+//! one bounded queue: while it is full, connections stop reading. Frames to send wait in one queue per connection: while
+//! that is full, the connection is dropped rather than waited for, since whoever comes back resumes from what it has.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+
+use crate::channel::{Answers, Established, Offer, Peer};
+use crate::conversation::ConnectionId;
+use crate::limits;
+use crate::transport::listener::Accepting;
+use crate::transport::outbox::Outbox;
+use crate::wire::{Bye, ByeReason, Frame, encode};
+
+mod connection;
+mod event;
+mod greeting;
+mod listener;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+pub use event::{CloseReason, DialError, TransportEvent};
+pub use listener::ListenError;
+
+/// Why a frame was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// There is no such connection, or it is closing.
+    #[error("the connection is gone")]
+    Gone,
+    /// The peer was too slow; the connection ends with [`CloseReason::TooSlow`].
+    #[error("the peer reads too slowly")]
+    TooSlow,
+}
+
+/// Times and numbers that a transport keeps to. The default is that of [`limits`].
+#[derive(Clone, Copy, Debug)]
+pub struct TransportLimits {
+    /// See [`limits::CONNECT_TIME`].
+    pub connect_time: Duration,
+    /// See [`limits::HANDSHAKE_TIME`].
+    pub handshake_time: Duration,
+    /// See [`limits::FLUSH_TIME`].
+    pub flush_time: Duration,
+    /// See [`limits::CONNECTIONS_MAX`].
+    pub connections: usize,
+    /// See [`limits::CONNECTIONS_PER_ADDRESS_MAX`].
+    pub per_address: usize,
+    /// See [`limits::CONNECTIONS_PER_LOOPBACK_MAX`].
+    pub per_loopback: usize,
+    /// See [`limits::HANDSHAKES_MAX`].
+    pub handshakes: usize,
+}
+
+impl Default for TransportLimits {
+    fn default() -> Self {
+        Self {
+            connect_time: limits::CONNECT_TIME,
+            handshake_time: limits::HANDSHAKE_TIME,
+            flush_time: limits::FLUSH_TIME,
+            connections: limits::CONNECTIONS_MAX,
+            per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            per_loopback: limits::CONNECTIONS_PER_LOOPBACK_MAX,
+            handshakes: limits::HANDSHAKES_MAX,
+        }
+    }
+}
+
+/// All connections of one replica. Dropping it drops them; [`Transport::shutdown`] says goodbye first.
+#[derive(Debug)]
+pub struct Transport {
+    limits: TransportLimits,
+    answers: Arc<Answers>,
+    accepting: Accepting,
+    events: mpsc::Receiver<TransportEvent>,
+    /// Cloned into each connection; kept so that `events` never ends.
+    sender: mpsc::Sender<TransportEvent>,
+    slots: BTreeMap<ConnectionId, Slot>,
+    greetings: JoinSet<Greeted>,
+    connections: JoinSet<()>,
+    /// Which task works for which connection.
+    tasks: BTreeMap<Id, ConnectionId>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    address: SocketAddr,
+    dialed: bool,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Greeting(AbortHandle),
+    Open(Outbox),
+}
+
+/// How a handshake ended. Failures of those who came to us concern nobody.
+type Greeted = Result<(TcpStream, Established), Option<DialError>>;
+
+enum Step {
+    Accepted(TcpStream, SocketAddr),
+    Event(TransportEvent),
+    Greeted(Result<(Id, Greeted), JoinError>),
+    Ended(Result<(Id, ()), JoinError>),
+}
+
+impl Transport {
+    /// A transport that listens nowhere and dials nobody yet.
+    #[must_use]
+    pub fn new(limits: TransportLimits, answers: Answers) -> Self {
+        let (sender, events) = mpsc::channel(limits::INBOUND_EVENTS_MAX);
+        Self {
+            limits,
+            answers: Arc::new(answers),
+            accepting: Accepting::default(),
+            events,
+            sender,
+            slots: BTreeMap::new(),
+            greetings: JoinSet::new(),
+            connections: JoinSet::new(),
+            tasks: BTreeMap::new(),
+            next_id: 0,
+        }
+    }
+
+    /// Listens at an address, with all before it; the answer is where in fact (port 0 picks one). `[::]` takes IPv4 too,
+    /// and is `0.0.0.0` where there is no IPv6.
+    ///
+    /// # Errors
+    /// When the system does not give the address.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn listen(&mut self, address: SocketAddr) -> Result<SocketAddr, ListenError> {
+        let listener: TcpListener = listener::bind(address)?;
+        let address = listener.local_addr().map_err(ListenError::Failed)?;
+        self.accepting.add(listener);
+        Ok(address)
+    }
+
+    /// Changes what is answered to whoever connects from now on.
+    pub fn set_answers(&mut self, answers: Answers) {
+        self.answers = Arc::new(answers);
+    }
+
+    /// Dials; no number is given twice. Ends in `Connected` or `DialFailed` with this id, unless [closed](Self::close) before.
+    pub fn dial(&mut self, address: SocketAddr, offer: Offer) -> ConnectionId {
+        let id = self.new_id();
+        let limits = self.limits;
+        let handle = if self.slots.values().filter(|slot| slot.dialed || slot.is_open()).count()
+            < limits.connections
+        {
+            self.greetings.spawn(async move { greeting::dial(address, offer, limits).await.map_err(Some) })
+        } else {
+            self.greetings.spawn(async { Err(Some(DialError::TooMany)) })
+        };
+        self.tasks.insert(handle.id(), id);
+        self.slots.insert(id, Slot { address, dialed: true, state: State::Greeting(handle) });
+        id
+    }
+
+    /// Queues an encoded frame. Never waits: of two limits on what is queued, for this connection and for all, the first
+    /// drops this connection, the second the one that most is queued for.
+    ///
+    /// # Errors
+    /// When the frame was not queued, which only its connection's `Closed` explains.
+    pub fn send(&mut self, id: ConnectionId, frame: Vec<u8>) -> Result<(), SendError> {
+        let Some(Slot { state: State::Open(outbox), .. }) = self.slots.get_mut(&id) else {
+            return Err(SendError::Gone);
+        };
+        outbox.try_send(frame)?;
+        let queued = |slot: &Slot| slot.outbox().map_or(0, Outbox::queued_bytes);
+        if self.slots.values().map(queued).sum::<usize>() > limits::OUTBOUND_TOTAL_BYTES_MAX
+            && let Some(Slot { state: State::Open(slowest), .. }) =
+                self.slots.values_mut().max_by_key(|slot| queued(slot))
+        {
+            slowest.end(CloseReason::TooSlow);
+        }
+        Ok(())
+    }
+
+    /// Bytes accepted for a connection that the system has not taken yet.
+    #[must_use]
+    pub fn queued_bytes(&self, id: ConnectionId) -> usize {
+        self.slots.get(&id).and_then(Slot::outbox).map_or(0, Outbox::queued_bytes)
+    }
+
+    /// Ends a connection after what is queued, and after `last` if there is one. No frame of it comes any more, only
+    /// `Closed`, within some seconds. Ends an attempt to dial without any event.
+    pub fn close(&mut self, id: ConnectionId, last: Option<Bye>) {
+        match self.slots.get_mut(&id).map(|slot| &mut slot.state) {
+            Some(State::Open(outbox)) => outbox.close(last.map(|bye| encode(&Frame::Bye(bye)))),
+            Some(State::Greeting(task)) => {
+                task.abort();
+                self.slots.remove(&id);
+            }
+            None => {}
+        }
+    }
+
+    /// The next event. Nothing is accepted or delivered while nobody waits here.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn next_event(&mut self) -> TransportEvent {
+        loop {
+            let step = tokio::select! {
+                (socket, address) = self.accepting.accept() => Step::Accepted(socket, address),
+                Some(event) = self.events.recv() => Step::Event(event),
+                Some(greeted) = self.greetings.join_next_with_id() => Step::Greeted(greeted),
+                Some(ended) = self.connections.join_next_with_id() => Step::Ended(ended),
+            };
+            let event = match step {
+                Step::Accepted(socket, address) => {
+                    self.on_accepted(socket, address);
+                    None
+                }
+                Step::Event(event) => self.on_event(event),
+                Step::Greeted(greeted) => self.on_greeted(greeted),
+                Step::Ended(ended) => self.on_ended(&ended),
+            };
+            if let Some(event) = event {
+                return event;
+            }
+        }
+    }
+
+    /// Stops listening and dialling, says goodbye on every connection, and waits until all is sent, some seconds at most.
+    pub async fn shutdown(mut self, last: Option<Bye>) {
+        self.accepting = Accepting::default();
+        let ids: Vec<_> = self.slots.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.close(id, last.clone()));
+        while !self.connections.is_empty() {
+            tokio::select! {
+                Some(_) = self.events.recv() => {}
+                Some(_) = self.connections.join_next() => {}
+            }
+        }
+    }
+
+    fn new_id(&mut self) -> ConnectionId {
+        self.next_id += 1;
+        ConnectionId(self.next_id)
+    }
+
+    fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr) {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let max = if address.ip().is_loopback() { self.limits.per_loopback } else { self.limits.per_address };
+        let is_near = |slot: &&Slot| subscriber(slot.address.ip()) == subscriber(address.ip());
+        if self.slots.values().filter(is_near).count() >= max {
+            tracing::debug!(%address, "too many connections from one address");
+            return;
+        }
+        let strangers = || self.slots.iter().filter(|(_, slot)| !slot.dialed && !slot.is_open());
+        if strangers().count() >= self.limits.handshakes
+            && let Some((oldest, _)) = strangers().next()
+        {
+            self.close(*oldest, None);
+        }
+        let id = self.new_id();
+        let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
+        let handle = self.greetings.spawn(async move {
+            greeting::receive(socket, &answers, time).await.map_err(|error| {
+                tracing::debug!(%address, %error, "a handshake failed");
+                None
+            })
+        });
+        self.tasks.insert(handle.id(), id);
+        self.slots.insert(id, Slot { address, dialed: false, state: State::Greeting(handle) });
+    }
+
+    fn on_event(&mut self, event: TransportEvent) -> Option<TransportEvent> {
+        match &event {
+            TransportEvent::Closed { id, .. } => self.slots.remove(id).map(|_| event),
+            TransportEvent::Frame { id, .. } => {
+                let outbox = self.slots.get(id).and_then(Slot::outbox);
+                outbox.is_some_and(Outbox::is_open).then_some(event)
+            }
+            TransportEvent::Connected { .. } | TransportEvent::DialFailed { .. } => Some(event),
+        }
+    }
+
+    fn on_greeted(&mut self, greeted: Result<(Id, Greeted), JoinError>) -> Option<TransportEvent> {
+        let (task, outcome) = match greeted {
+            Ok((task, outcome)) => (task, outcome),
+            Err(error) => (error.id(), Err(Some(DialError::Unreachable))),
+        };
+        let id = self.tasks.remove(&task)?;
+        let slot = self.slots.remove(&id)?;
+        let (address, dialed) = (slot.address, slot.dialed);
+        match outcome {
+            Ok((socket, established)) if dialed || self.open_connections() < self.limits.connections => {
+                Some(self.open(id, slot, socket, established))
+            }
+            Ok((socket, Established { channel, .. })) => {
+                let bye = encode(&Frame::Bye(Bye::new(ByeReason::Busy, "too many connections")));
+                self.connections.spawn(connection::refuse(socket, channel, bye, self.limits.flush_time));
+                None
+            }
+            Err(Some(error)) if dialed => Some(TransportEvent::DialFailed { id, address, error }),
+            Err(_) => None,
+        }
+    }
+
+    fn open(
+        &mut self,
+        id: ConnectionId,
+        slot: Slot,
+        socket: TcpStream,
+        established: Established,
+    ) -> TransportEvent {
+        let Established { channel, peer } = established;
+        let binding = *channel.binding();
+        let (outbox, source) = outbox::new();
+        let max = match peer {
+            Peer::Member(..) => limits::NOISE_MESSAGE_BYTES_MAX,
+            Peer::Knocking(_) | Peer::Answered => limits::STRANGER_MESSAGE_BYTES_MAX,
+        };
+        let ends =
+            connection::Ends { id, source, events: self.sender.clone(), flush_time: self.limits.flush_time };
+        let task = self.connections.spawn(connection::run(socket, channel, max, ends));
+        self.tasks.insert(task.id(), id);
+        let Slot { address, dialed, .. } = slot;
+        self.slots.insert(id, Slot { address, dialed, state: State::Open(outbox) });
+        TransportEvent::Connected { id, address, dialed, peer, binding }
+    }
+
+    /// A connection's task says itself that it ended, except when a defect ended it.
+    fn on_ended(&mut self, ended: &Result<(Id, ()), JoinError>) -> Option<TransportEvent> {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, ())| *task);
+        let id = self.tasks.remove(&task)?;
+        let is_defect = ended.is_err() && self.slots.remove(&id).is_some();
+        is_defect.then_some(TransportEvent::Closed { id, reason: CloseReason::Defect })
+    }
+
+    fn open_connections(&self) -> usize {
+        self.slots.values().filter(|slot| slot.is_open()).count()
+    }
+}
+
+impl Slot {
+    fn is_open(&self) -> bool {
+        self.outbox().is_some()
+    }
+
+    fn outbox(&self) -> Option<&Outbox> {
+        match &self.state {
+            State::Open(outbox) => Some(outbox),
+            State::Greeting(_) => None,
+        }
+    }
+}
+
+/// What one subscriber has of the address space: an IPv4 address, or an IPv6 /64.
+fn subscriber(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
+    }
+}
