@@ -37,6 +37,8 @@ pub struct Batch {
     pub drafts: Vec<(u64, Draft)>,
     /// Drafts that became entries of this batch.
     pub drafts_done: Vec<u64>,
+    /// Drafts of the home with lower numbers are taken over.
+    pub home_drafts_taken: Option<u64>,
     /// The number our chain has from now on.
     pub incarnation: Option<u64>,
 }

@@ -26,7 +26,7 @@ mod state;
 mod tests;
 
 pub use place::Place;
-pub use state::{RoomState, Secret, State};
+pub use state::{HomeDraft, RoomState, Secret, State};
 
 /// A home folder, open and locked until dropped.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ pub struct Person {
 /// Everyone the conversation knows. Whether they are members now is the graph's to say.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
+    room_name: Option<String>,
     people: BTreeMap<AuthorKey, Person>,
 }
 
@@ -26,7 +27,8 @@ impl Members {
     /// Folds an entry in. Entries may come in any order that has causes first; the outcome is the same.
     pub fn apply(&mut self, entry: &Entry, key: OrderKey) {
         match entry.body() {
-            Body::Room(_) => {
+            Body::Room(room) => {
+                self.room_name = Some(room.name);
                 self.people.entry(entry.author()).or_default();
             }
             Body::Admit(admit) => {
@@ -38,6 +40,12 @@ impl Members {
             }
             _ => {}
         }
+    }
+
+    /// What the creator called the room; none before its first entry is here.
+    #[must_use]
+    pub fn room_name(&self) -> Option<&str> {
+        self.room_name.as_deref()
     }
 
     /// What someone is called now.

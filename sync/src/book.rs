@@ -57,6 +57,14 @@ enum State {
     Ourselves,
 }
 
+impl Known {
+    /// Whether there is nothing to dial: a connection stands, or it is our own address.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, State::Connected | State::Ourselves)
+    }
+}
+
 /// All known addresses.
 #[derive(Debug)]
 pub struct Book {

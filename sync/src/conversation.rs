@@ -92,6 +92,7 @@ pub struct Conversation {
     members: Members,
     drafts: BTreeMap<u64, Draft>,
     next_draft: u64,
+    home_drafts_taken: u64,
     staged: VecDeque<Unit>,
     staged_extra: Batch,
     staged_drafts: Vec<(Option<Tag>, Draft)>,
@@ -116,6 +117,7 @@ impl Conversation {
             members,
             drafts: notes.drafts,
             next_draft,
+            home_drafts_taken: notes.home_drafts_taken,
             staged: VecDeque::new(),
             staged_extra: Batch::default(),
             staged_drafts: Vec::new(),
@@ -223,6 +225,21 @@ impl Conversation {
         self.staged_drafts.push((tag, draft));
         self.next_draft += 1;
         Ok(())
+    }
+
+    /// Takes over drafts that the home kept before there was a room: number, time written, text. Each once.
+    pub fn take_home_drafts(&mut self, drafts: Vec<(u64, u64, String)>) {
+        for (number, written_ms, text) in drafts {
+            if number < self.home_drafts_taken {
+                continue;
+            }
+            self.home_drafts_taken = number + 1;
+            self.staged_extra.home_drafts_taken = Some(number + 1);
+            let draft = Draft { written_ms, text };
+            self.drafts.insert(self.next_draft, draft.clone());
+            self.staged_extra.drafts.push((self.next_draft, draft));
+            self.next_draft += 1;
+        }
     }
 
     /// Writes an entry of any kind.

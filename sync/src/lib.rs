@@ -5,6 +5,9 @@
 //! - [`conversation`]: one room, what is admitted to it and what waits to be durable
 //! - [`engine`]: the node without IO
 //! - [`book`]: where members may be, and when to dial them again
+//! - [`lobby`]: knocks, until two people are in one room
+//! - [`ticket`]: one word that lets its holder into a room
+//! - [`node`]: the one loop in which everything meets
 //! - [`transport`]: connections over TCP, as events
 //!
 //! The core (`wire` and what decides) reads no clock, rolls no dice and touches no socket; the shell around it does
@@ -15,6 +18,7 @@ pub mod channel;
 pub mod conversation;
 pub mod engine;
 pub mod limits;
+pub mod lobby;
 pub mod node;
 mod session;
 #[cfg(any(test, feature = "sim"))]

@@ -12,7 +12,15 @@ use replica::id::{AuthorKey, Digest, EntryId, RoomId};
 use replica::order::OrderKey;
 use replica::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+
+mod driver;
+mod keeper;
+mod network;
+mod requests;
+mod rooms;
+#[cfg(test)]
+mod tests;
 
 use crate::conversation::Tag;
 use crate::engine::{Command, Event, Row, Standing};
@@ -89,6 +97,13 @@ pub enum NodeEvent {
     KnockAnswered {
         /// Which address.
         address: String,
+    },
+    /// Whoever answers at an address declined our knock.
+    KnockRefused {
+        /// Which address.
+        address: String,
+        /// Their words; not to be shown as they are.
+        bye: crate::wire::Bye,
     },
     /// What is at an address is not our room, and we are not alone in ours: we need a ticket of theirs.
     OtherRoom {
@@ -207,7 +222,7 @@ pub enum NodeError {
 #[derive(Debug)]
 pub struct Node {
     requests: mpsc::Sender<Request>,
-    task: JoinHandle<()>,
+    tasks: JoinSet<()>,
     next_tag: Tag,
 }
 
@@ -233,8 +248,12 @@ impl Node {
     /// # Errors
     /// When the home, the room's store or the address to listen at cannot be used.
     pub async fn start(home: Home, options: Options) -> Result<(Self, mpsc::Receiver<NodeEvent>), NodeError> {
-        let _ = (home, options);
-        Err(NodeError::Stopped)
+        let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+        let (events, told) = mpsc::channel(EVENTS_MAX);
+        let driver = driver::Driver::start(home, options, events).await?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(driver.run(asked));
+        Ok((Self { requests, tasks, next_tag: 0 }, told))
     }
 
     /// Has something done; its outcome comes as an event with the tag answered here.
@@ -300,13 +319,13 @@ impl Node {
     }
 
     /// Says goodbye to all peers, leaves the store in order and ends.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let (answer, done) = oneshot::channel();
         if self.requests.send(Request::Stop(answer)).await.is_ok() {
             // The loop drops its end when it is done; either way it is.
             done.await.ok();
         }
-        if tokio::time::timeout(STOP_TIME, self.task).await.is_err() {
+        if tokio::time::timeout(STOP_TIME, self.tasks.join_next()).await.is_err() {
             tracing::warn!("the node did not stop in time");
         }
     }
@@ -317,6 +336,12 @@ impl Node {
         answered.await.map_err(|_| NodeError::Stopped)?
     }
 }
+
+/// Requests waiting for the loop: a person's, or a script's few.
+const REQUESTS_MAX: usize = 256;
+
+/// Events waiting for whoever listens; more wait in the loop, and then the network does.
+const EVENTS_MAX: usize = 1024;
 
 /// How long an orderly end may take.
 const STOP_TIME: Duration = Duration::from_secs(10);

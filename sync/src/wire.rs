@@ -328,11 +328,19 @@ impl ByeReason {
 pub struct Knock {
     /// What the sender calls itself; at most 128 bytes, and anybody's word.
     pub nick: String,
-    /// Whether nobody else is in the sender's room.
+    /// Whether nobody else is in the sender's room, or it has none.
     pub alone: bool,
-    /// Whether it has one at all.
-    pub room_exists: bool,
+    /// The sender's number as a knocker, drawn at random for this run of the program.
+    pub nonce: KnockNonce,
+    /// The numbers of who knocks at the sender just now; at most
+    /// [`KNOCKS_WAITING_MAX`](crate::limits::KNOCKS_WAITING_MAX). Who finds its own among them and knocks there too has
+    /// been asked for by both sides.
+    pub heard: Vec<KnockNonce>,
 }
+
+/// A knocker's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnockNonce(pub [u8; 16]);
 
 /// See [`Frame::Yield`]. Shows the key of the side that answered the knock, so that it can be admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

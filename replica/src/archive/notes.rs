@@ -25,6 +25,8 @@ pub struct Notes {
     pub incarnation: u64,
     /// Drafts by number.
     pub drafts: BTreeMap<u64, Draft>,
+    /// Drafts that the home kept before there was a room are here, or were, up to this number.
+    pub home_drafts_taken: u64,
 }
 
 impl Notes {
@@ -35,16 +37,24 @@ impl Notes {
         renew: bool,
     ) -> Result<Self, StoreError> {
         let drafts = read_drafts(store)?;
+        let taken =
+            store.get(TAKEN)?.map(|value| value.try_into().map_err(|_| Damage::Row("notes"))).transpose()?;
+        let home_drafts_taken = taken.map_or(0, u64::from_be_bytes);
         if let Some(value) = store.get(NAMES)?
             && !renew
         {
             let (id, incarnation) = value.split_at_checked(StoreId::BYTES).ok_or(Damage::Row("notes"))?;
             let store = StoreId(id.try_into().map_err(|_| Damage::Row("notes"))?);
             let incarnation = incarnation.try_into().map_err(|_| Damage::Row("notes"))?;
-            return Ok(Self { store, incarnation: u64::from_be_bytes(incarnation), drafts });
+            return Ok(Self {
+                store,
+                incarnation: u64::from_be_bytes(incarnation),
+                drafts,
+                home_drafts_taken,
+            });
         }
         store.commit(&[names(fresh.0, fresh.1)])?;
-        Ok(Self { store: fresh.0, incarnation: fresh.1, drafts })
+        Ok(Self { store: fresh.0, incarnation: fresh.1, drafts, home_drafts_taken })
     }
 }
 
@@ -60,6 +70,9 @@ pub(super) fn stage(batch: &Batch, store: StoreId, writes: &mut Vec<Write>) {
     }
     let parts = |number: &u64| (0..DRAFT_PARTS_MAX).map(|part| draft_key(*number, part)).collect::<Vec<_>>();
     writes.extend(batch.drafts_done.iter().flat_map(parts).map(|key| Write::Delete { key }));
+    if let Some(taken) = batch.home_drafts_taken {
+        writes.push(Write::Put { key: TAKEN.to_vec(), value: taken.to_be_bytes().to_vec() });
+    }
     if let Some(incarnation) = batch.incarnation {
         writes.push(names(store, incarnation));
     }
@@ -93,6 +106,9 @@ fn read_drafts(store: &dyn Store) -> Result<BTreeMap<u64, Draft>, StoreError> {
 
 /// Store id (16 bytes), then the chain's number, big-endian.
 const NAMES: &[u8] = b"m/names";
+
+/// A number, big-endian.
+const TAKEN: &[u8] = b"m/taken";
 
 /// Then the draft's number, big-endian, and the part: time written (8 bytes) and text, in parts of at most 4 KiB.
 const DRAFT: &[u8] = b"m/draft/";

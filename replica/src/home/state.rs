@@ -25,8 +25,16 @@ pub struct State {
     /// The room that a plain call opens.
     #[serde(with = "text::option")]
     pub current_room: Option<RoomId>,
+    /// The port it listened at last.
+    pub listen_port: Option<u16>,
     /// The rooms, in the order in which they came.
     pub rooms: Vec<RoomState>,
+    /// What was written before there was a room; it goes into the first one.
+    #[serde(default)]
+    pub drafts: Vec<HomeDraft>,
+    /// The number of the next of them.
+    #[serde(default)]
+    pub next_draft: u64,
     /// Where the home lay when its rooms got their incarnations.
     pub(super) place: Place,
 }
@@ -49,8 +57,17 @@ pub struct RoomState {
     pub renew: bool,
     /// Addresses to dial, as they were given.
     pub peers: Vec<String>,
-    /// The port it listened at last.
-    pub listen_port: Option<u16>,
+}
+
+/// Something written before there was a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeDraft {
+    /// Counts all that the home ever kept.
+    pub number: u64,
+    /// When it was written, in milliseconds since 1970.
+    pub written_ms: u64,
+    /// What it says.
+    pub text: String,
 }
 
 /// Thirty-two bytes that are not shown by mistake. In the file, and as text, they are hex digits.
@@ -65,7 +82,16 @@ impl fmt::Debug for Secret {
 
 impl State {
     pub(super) fn new(place: Place) -> Self {
-        Self { version: VERSION, nick: None, current_room: None, rooms: Vec::new(), place }
+        Self {
+            version: VERSION,
+            nick: None,
+            current_room: None,
+            listen_port: None,
+            rooms: Vec::new(),
+            drafts: Vec::new(),
+            next_draft: 0,
+            place,
+        }
     }
 
     /// The room with this id.

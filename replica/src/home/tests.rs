@@ -19,7 +19,6 @@ fn room(n: u8) -> RoomState {
         invite_secret: Some(Secret([0xab; 32])),
         renew: false,
         peers: vec!["192.0.2.7:7400".to_owned()],
-        listen_port: Some(7400),
     }
 }
 

@@ -19,11 +19,12 @@ use replica::limits::{BLOCK_BYTES_MAX, NAME_BYTES_MAX};
 
 use crate::limits::{
     ADDRESS_RECORDS_PER_FRAME_MAX, ADDRESSES_PER_RECORD_MAX, BYE_TEXT_BYTES_MAX, DECODED_BYTES_MAX,
-    FRAME_BYTES_MAX, LOCATOR_IDS_MAX, TICKET_BYTES_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
+    FRAME_BYTES_MAX, KNOCKS_WAITING_MAX, LOCATOR_IDS_MAX, TICKET_BYTES_MAX, TIPS_PER_FRAME_MAX,
+    WANTS_PER_FRAME_MAX,
 };
 use crate::wire::{
-    Ack, Address, AddressRecord, Bye, ByeReason, Credit, Data, Frame, Have, Hello, Knock, Locate, Peers,
-    Ping, Tip, Want, WantChain, Yield,
+    Ack, Address, AddressRecord, Bye, ByeReason, Credit, Data, Frame, Have, Hello, Knock, KnockNonce, Locate,
+    Peers, Ping, Tip, Want, WantChain, Yield,
 };
 
 /// Version of the layout, first in every frame.
@@ -190,7 +191,7 @@ structure!(AddressRecord { author, store, expires_ms, addresses <= ADDRESSES_PER
 structure!(Peers { records <= ADDRESS_RECORDS_PER_FRAME_MAX });
 structure!(Ping { digest, at_rest });
 structure!(Bye { reason, text <= BYE_TEXT_BYTES_MAX });
-structure!(Knock { nick <= NAME_BYTES_MAX, alone, room_exists });
+structure!(Knock { nick <= NAME_BYTES_MAX, alone, nonce, heard <= KNOCKS_WAITING_MAX });
 structure!(Yield { author, signature });
 
 /// Fields that are, or wrap, what bincode itself knows.
@@ -215,6 +216,7 @@ plain! {
     u32: Self, |it| it, |it| it;
     u64: Self, |it| it, |it| it;
     [u8; 16]: Self, |it| it, |it| it;
+    KnockNonce: [u8; 16], |it: Self| it.0, Self;
     EntryId: [u8; 32], |it: Self| it.0, Self;
     AuthorKey: [u8; 32], |it: Self| it.0, Self;
     Digest: [u8; 32], |it: Self| it.0, Self;

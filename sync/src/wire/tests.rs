@@ -104,8 +104,9 @@ fn the_bytes_of_peers_and_bye_are_for_ever() {
 
 #[test]
 fn the_bytes_of_what_comes_before_membership_are_for_ever() {
-    let knock = Knock { nick: "ann".to_owned(), alone: true, room_exists: false };
-    check(&Frame::Knock(knock), &["0110", "03", "616e6e", "01", "00"]);
+    let (nonce, heard) = (KnockNonce([0xaa; 16]), vec![KnockNonce([0xbb; 16])]);
+    let knock = Knock { nick: "ann".to_owned(), alone: true, nonce, heard };
+    check(&Frame::Knock(knock), &["0110", "03", "616e6e", "01", &"aa".repeat(16), "01", &"bb".repeat(16)]);
     check(&Frame::Ticket("replica1".to_owned()), &["0111", "08", "7265706c69636131"]);
     let offer = Yield { author: AuthorKey([0xaa; 32]), signature: Signature([0xcc; 64]) };
     check(&Frame::Yield(offer), &["0112", &of("aa", 32), &of("cc", 64)]);

@@ -1,0 +1,315 @@
+//! The loop: takes what happens to the core, one thing at a time, and does what the core answers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use replica::home::{Home, draw_seed};
+use replica::id::{AuthorKey, RoomId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::book::Book;
+use crate::channel::Answers;
+use crate::conversation::{ConnectionId, Tag};
+use crate::engine::{Command, Engine, Event, Input, Now, Output, Row};
+use crate::lobby::{Lobby, Me};
+use crate::node::keeper::{Job, Keeper, Kept};
+use crate::node::{Listen, NodeError, NodeEvent, Options, Request};
+use crate::transport::{Transport, TransportEvent, TransportLimits};
+use crate::wire::{Bye, ByeReason, KnockNonce, encode};
+
+/// Everything the loop owns.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) home: Home,
+    pub(super) options: Options,
+    pub(super) clock: Clock,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) transport: Transport,
+    /// The room that is open, with its store.
+    pub(super) engine: Option<Engine>,
+    pub(super) keeper: Option<Keeper>,
+    pub(super) lobby: Lobby,
+    /// Whom to dial while there is no room.
+    pub(super) book: Book,
+    /// Dials under way: the address as it was named, and whether it is a knock.
+    pub(super) dials: BTreeMap<ConnectionId, (String, bool)>,
+    /// Host names being looked up: the address as it was named, whether to knock there, and what it resolves to.
+    pub(super) lookups: JoinSet<(String, bool, Option<SocketAddr>)>,
+    /// Admissions that a knocker waits for.
+    pub(super) admissions: BTreeMap<Tag, ConnectionId>,
+    pub(super) next_admission: Tag,
+    /// Knockers to be let into a room that is yet to be made.
+    pub(super) makes_room_for: Vec<(ConnectionId, AuthorKey)>,
+    pub(super) listening: Vec<SocketAddr>,
+    /// What could not be told yet, oldest first.
+    pub(super) backlog: VecDeque<NodeEvent>,
+    pub(super) events: mpsc::Sender<NodeEvent>,
+    /// A ticket whose room is to be entered when the loop is back at its start.
+    pub(super) next_room: Option<crate::ticket::Ticket>,
+}
+
+/// The shell's clock: the one place where time enters.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: std::time::Instant,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the shell's clock is the one place where time enters")]
+    fn new() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the shell's clock is the one place where time enters")]
+    pub(super) fn now(&self) -> Now {
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Now { monotonic_ms: millis(self.start.elapsed()), wall_ms: millis(wall) }
+    }
+}
+
+/// What woke the loop.
+enum Step {
+    Request(Option<Request>),
+    Network(TransportEvent),
+    Kept(Option<Kept>),
+    LookedUp((String, bool, Option<SocketAddr>)),
+    Told,
+    Tick,
+}
+
+impl Driver {
+    /// Opens the home's room, or the ticket's, and listens.
+    pub(super) async fn start(
+        home: Home,
+        options: Options,
+        events: mpsc::Sender<NodeEvent>,
+    ) -> Result<Self, NodeError> {
+        let mut rng = ChaCha8Rng::from_seed(draw_seed()?);
+        let mut nonce = [0; 16];
+        rng.fill_bytes(&mut nonce);
+        let name = options
+            .nick
+            .clone()
+            .or_else(|| home.state().nick.clone())
+            .unwrap_or_else(|| "someone".to_owned());
+        let me = Me { identity: home.identity().clone(), name, nonce: KnockNonce(nonce) };
+        let mut driver = Self {
+            home,
+            options,
+            clock: Clock::new(),
+            rng,
+            transport: Transport::new(TransportLimits::default(), Answers::default()),
+            engine: None,
+            keeper: None,
+            lobby: Lobby::new(me),
+            book: Book::new(),
+            dials: BTreeMap::new(),
+            lookups: JoinSet::new(),
+            admissions: BTreeMap::new(),
+            next_admission: ADMISSION_TAGS,
+            makes_room_for: Vec::new(),
+            listening: Vec::new(),
+            backlog: VecDeque::new(),
+            events,
+            next_room: None,
+        };
+        driver.prepare_home()?;
+        if driver.options.listen != Listen::Nowhere {
+            driver.listen()?;
+        }
+        driver.open_first_room().await?;
+        Ok(driver)
+    }
+
+    /// Runs until asked to stop, or nobody is left to ask.
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        loop {
+            let deadline = self.drain();
+            if let Some(ticket) = self.next_room.take() {
+                self.change_room(ticket).await;
+                continue;
+            }
+            if !self.makes_room_for.is_empty() {
+                self.make_room_for_knockers().await;
+                continue;
+            }
+            match self.step(&mut requests, deadline).await {
+                Step::Request(Some(Request::Stop(done))) => return self.stop(Some(done)).await,
+                Step::Request(None) => return self.stop(None).await,
+                Step::Request(Some(request)) => self.on_request(request),
+                Step::Network(event) => self.on_network(event),
+                Step::Kept(Some(kept)) => self.on_kept(kept),
+                Step::Kept(None) => {
+                    self.keeper = None;
+                    self.handle(Input::StoreFailed);
+                }
+                Step::LookedUp((address, knock, found)) => self.on_looked_up(address, knock, found),
+                Step::Told => {}
+                Step::Tick => self.handle(Input::Tick),
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen. Every branch is cancel-safe: what is not taken now is taken next time.
+    async fn step(&mut self, requests: &mut mpsc::Receiver<Request>, deadline: Option<u64>) -> Step {
+        let wait = deadline.map(|deadline| deadline.saturating_sub(self.clock.now().monotonic_ms));
+        let backlog = &mut self.backlog;
+        let events = &self.events;
+        let is_room_for_more = backlog.len() < BACKLOG_MAX;
+        let has_backlog = !backlog.is_empty();
+        let keeper = &mut self.keeper;
+        tokio::select! {
+            permit = events.reserve(), if has_backlog => {
+                match permit {
+                    Ok(permit) => {
+                        if let Some(event) = backlog.pop_front() {
+                            permit.send(event);
+                        }
+                    }
+                    // Nobody listens any more.
+                    Err(_) => backlog.clear(),
+                }
+                Step::Told
+            }
+            Some(kept) = async { Some(keeper.as_mut()?.kept.recv().await) }, if keeper.is_some() => Step::Kept(kept),
+            request = requests.recv() => Step::Request(request),
+            event = self.transport.next_event(), if is_room_for_more => Step::Network(event),
+            Some(Ok(found)) = self.lookups.join_next(), if !self.lookups.is_empty() => Step::LookedUp(found),
+            () = tokio::time::sleep(Duration::from_millis(wait.unwrap_or(0))), if wait.is_some() => Step::Tick,
+        }
+    }
+
+    /// Gives the engine an input.
+    pub(super) fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        if let Some(engine) = &mut self.engine {
+            engine.handle(input, now);
+        }
+    }
+
+    /// Does all that the core wants done. Answers when it wants to be woken.
+    fn drain(&mut self) -> Option<u64> {
+        self.drain_lobby();
+        let deadline = loop {
+            let Some(engine) = &mut self.engine else { break None };
+            match engine.poll_output() {
+                Output::Send(connection, frame) => {
+                    // A failure is explained by the connection's end, which follows.
+                    self.transport.send(connection, encode(&frame)).ok();
+                }
+                Output::Close(connection, bye) => self.transport.close(connection, bye),
+                Output::Dial(address) => self.dial(address, false),
+                Output::Persist(batch) => self.ask_keeper(Job::Commit(batch)),
+                Output::Read(connection, positions) => self.ask_keeper(Job::Read(connection, positions)),
+                Output::Event(event) => self.on_event(event),
+                Output::Wait(deadline) => break deadline,
+            }
+        };
+        self.drain_lobby();
+        let now = self.clock.now().monotonic_ms;
+        if self.engine.is_none() {
+            for address in self.book.poll_dials(now, |_| false) {
+                self.dial(address, true);
+            }
+            return self.book.next_due();
+        }
+        deadline
+    }
+
+    pub(super) fn ask_keeper(&mut self, job: Job) {
+        if let Some(keeper) = &self.keeper {
+            keeper.ask(job);
+        }
+    }
+
+    fn on_kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Persisted(rows_after) => {
+                self.handle(Input::Persisted(rows_after));
+                self.forget_home_drafts();
+            }
+            Kept::Blocks(connection, blocks) => self.handle(Input::Blocks(connection, blocks)),
+            Kept::Page(rows, answer) => {
+                let conversation = self.engine.as_ref().map(Engine::conversation);
+                let rows = conversation.map(|conversation| {
+                    rows.into_iter().map(|row| Row::of_page(conversation, row)).collect()
+                });
+                drop(answer.send(rows.ok_or(NodeError::NoRoom)));
+            }
+            Kept::Failed(error) => {
+                tracing::error!(%error, "the store failed");
+                self.tell(NodeEvent::Failed(error.to_string()));
+                self.handle(Input::StoreFailed);
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match &event {
+            Event::Written { tag, .. } => {
+                if let Some(connection) = self.admissions.remove(tag)
+                    && let Some(ticket) = self.ticket(None)
+                {
+                    self.lobby.admitted(connection, &ticket);
+                }
+            }
+            Event::Refused { tag, .. } => {
+                if let Some(connection) = self.admissions.remove(tag) {
+                    self.lobby.not_admitted(connection);
+                }
+            }
+            Event::Row(row) if replica::entry::Kind::is_roster(row.kind) => self.on_roster_changed(),
+            Event::DialFailed { address, trouble } => self.on_dial_trouble(&address.clone(), *trouble),
+            _ => {}
+        }
+        self.tell(NodeEvent::Engine(event));
+    }
+
+    pub(super) fn tell(&mut self, event: NodeEvent) {
+        self.backlog.push_back(event);
+    }
+
+    /// Says goodbye, lets the store finish what it has, and ends.
+    async fn stop(mut self, done: Option<oneshot::Sender<()>>) {
+        self.handle(Input::Command(0, Command::HangUp));
+        self.drain();
+        self.leave_store().await;
+        self.transport.shutdown(Some(Bye::new(ByeReason::Leaving, "leaving"))).await;
+        drop(done);
+    }
+
+    /// Waits until everything admitted is durable, then has the store closed.
+    pub(super) async fn leave_store(&mut self) {
+        let is_settled =
+            |engine: &Engine| engine.conversation().is_settled() || engine.conversation().is_read_only();
+        while self.engine.as_ref().is_some_and(|engine| !is_settled(engine))
+            && let Some(keeper) = &mut self.keeper
+            && let Some(kept) = keeper.kept.recv().await
+        {
+            self.on_kept(kept);
+            self.drain();
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close().await;
+        }
+    }
+
+    /// The room that is open.
+    pub(super) fn room(&self) -> Option<RoomId> {
+        self.engine.as_ref().map(|engine| engine.conversation().graph().room())
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Tags from here on are the loop's own: a handle counts from 1.
+const ADMISSION_TAGS: Tag = 1 << 63;
+
+/// Events that may wait in the loop before it stops reading the network.
+const BACKLOG_MAX: usize = 4_096;

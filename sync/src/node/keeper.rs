@@ -1,0 +1,212 @@
+//! The thread that owns the store: everything that touches the disk happens here, and nowhere else.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use replica::archive::{Archive, Batch, Opened, StoredBlock};
+use replica::documents::PageRow;
+use replica::id::{Position, RoomId, StoreId};
+use replica::order::OrderKey;
+use replica::store::{SledStore, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::conversation::ConnectionId;
+use crate::engine::Row;
+use crate::node::{Answer, NodeError, Verified};
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Commit(Batch),
+    Read(ConnectionId, Vec<Position>),
+    Page { before: Option<OrderKey>, count: usize, answer: Answer<Vec<Row>> },
+    Verify(Answer<Verified>),
+    Export(Answer<Vec<u8>>),
+    Close,
+}
+
+/// What it answers to the loop.
+#[derive(Debug)]
+pub(super) enum Kept {
+    Persisted(Vec<u32>),
+    Blocks(ConnectionId, Vec<StoredBlock>),
+    Page(Vec<PageRow>, Answer<Vec<Row>>),
+    Failed(StoreError),
+}
+
+/// How far the documents are, for the report.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) behind: AtomicUsize,
+    pub(super) documents_in_use: AtomicUsize,
+}
+
+/// The loop's end of the thread.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    jobs: SyncSender<Job>,
+    pub(super) kept: mpsc::Receiver<Kept>,
+    pub(super) progress: Arc<Progress>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+/// The room to open.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) folder: PathBuf,
+    pub(super) room: RoomId,
+    /// Names for a store that has none, or must take new ones.
+    pub(super) fresh: (StoreId, u64),
+    pub(super) renew: bool,
+    pub(super) maintains: bool,
+}
+
+impl Keeper {
+    /// Opens a room's store on a thread of its own.
+    pub(super) async fn open(place: Place) -> Result<(Self, Opened), NodeError> {
+        let (jobs, todo) = sync_channel(JOBS_MAX);
+        let (answers, kept) = mpsc::channel(JOBS_MAX);
+        let (opened, is_open) = oneshot::channel();
+        let progress = Arc::new(Progress::default());
+        let folder = place.folder.clone();
+        let failed = |source| NodeError::Store { folder: folder.clone(), source };
+        let shared = Arc::clone(&progress);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                let maintains = place.maintains;
+                match open(&place) {
+                    Ok((archive, found)) => {
+                        if opened.send(Ok(found)).is_ok() {
+                            Worker {
+                                archive,
+                                todo,
+                                answers,
+                                progress: shared,
+                                maintains,
+                                folder: place.folder,
+                            }
+                            .run();
+                        }
+                    }
+                    Err(error) => drop(opened.send(Err(error))),
+                }
+            })
+            .map_err(|error| failed(error.into()))?;
+        let found = is_open.await.map_err(|_| NodeError::Stopped)?.map_err(failed)?;
+        Ok((Self { jobs, kept, progress, thread }, found))
+    }
+
+    /// Hands a job over. One that finds the queue full is dropped, and whoever waits for its answer learns that.
+    pub(super) fn ask(&self, job: Job) {
+        match self.jobs.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => {
+                tracing::warn!(?job, "the store is too busy; a request was dropped")
+            }
+            Err(TrySendError::Disconnected(_)) => tracing::warn!("the store's thread has ended"),
+        }
+    }
+
+    /// Has the store left in order, and waits for it.
+    pub(super) async fn close(mut self) {
+        self.ask(Job::Close);
+        // Answers to what was asked before are of no use any more, and must not hold the thread up.
+        while self.kept.recv().await.is_some() {}
+        if self.thread.join().is_err() {
+            tracing::error!("the store's thread panicked");
+        }
+    }
+}
+
+fn open(place: &Place) -> Result<(Archive, Opened), StoreError> {
+    let store = SledStore::open(&place.folder)?;
+    Archive::open(Box::new(store), place.room, place.fresh, place.renew)
+}
+
+struct Worker {
+    archive: Archive,
+    todo: Receiver<Job>,
+    answers: mpsc::Sender<Kept>,
+    progress: Arc<Progress>,
+    maintains: bool,
+    folder: PathBuf,
+}
+
+impl Worker {
+    fn run(mut self) {
+        while let Some(job) = self.next_job() {
+            if matches!(job, Job::Close) {
+                break;
+            }
+            self.work(job);
+            self.tell_progress();
+        }
+        if let Err(error) = self.archive.close() {
+            tracing::warn!(%error, "the store was not closed in order; nothing acknowledged is lost");
+        }
+    }
+
+    /// The next job; while there is none, the documents are brought up to date, a few rows at a time.
+    fn next_job(&mut self) -> Option<Job> {
+        let mut rest = MAINTAIN_AFTER;
+        while self.maintains && self.archive.behind() > 0 {
+            match self.todo.recv_timeout(rest) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => rest = Duration::ZERO,
+            }
+            if let Err(error) = self.archive.maintain(MAINTAIN_ROWS) {
+                self.answer(Kept::Failed(error));
+                self.maintains = false;
+            }
+            self.tell_progress();
+        }
+        self.todo.recv().ok()
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Commit(batch) => {
+                let outcome = self.archive.commit(&batch);
+                self.answer(outcome.map_or_else(Kept::Failed, Kept::Persisted));
+            }
+            Job::Read(connection, positions) => {
+                let outcome = self.archive.blocks(&positions);
+                self.answer(outcome.map_or_else(Kept::Failed, |blocks| Kept::Blocks(connection, blocks)));
+            }
+            Job::Page { before, count, answer } => match self.archive.page(before.as_ref(), count) {
+                Ok(rows) => self.answer(Kept::Page(rows, answer)),
+                Err(source) => {
+                    let folder = self.folder.clone();
+                    drop(answer.send(Err(NodeError::Store { folder, source })));
+                }
+            },
+            Job::Verify(answer) => drop(answer.send(self.archive.verify().map_err(NodeError::from))),
+            Job::Export(answer) => drop(answer.send(self.archive.export().map_err(|_| NodeError::Export))),
+            Job::Close => {}
+        }
+    }
+
+    fn answer(&self, kept: Kept) {
+        // The loop is gone only when the program ends.
+        self.answers.blocking_send(kept).ok();
+    }
+
+    fn tell_progress(&self) {
+        self.progress.behind.store(self.archive.behind(), Ordering::Relaxed);
+        self.progress.documents_in_use.store(self.archive.documents_in_use(), Ordering::Relaxed);
+    }
+}
+
+/// Most jobs waiting: a read for every connection, a commit, and some pages.
+const JOBS_MAX: usize = 256;
+
+/// How long the store rests before it turns to the documents: a burst of writing is not held up by them.
+const MAINTAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// Rows applied between two looks at the queue: some 2 ms.
+const MAINTAIN_ROWS: usize = 256;

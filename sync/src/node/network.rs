@@ -1,0 +1,248 @@
+//! What the network brings, and where it goes: to the engine, or to the lobby.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use crate::book::Trouble;
+use crate::channel::{Answers, Credentials, Offer, Peer, RoomKey};
+use crate::conversation::ConnectionId;
+use crate::engine::{Command, Input};
+use crate::limits::TICKET_ADDRESSES_MAX;
+use crate::lobby::{Output as Lobbied, Situation};
+use crate::node::driver::Driver;
+use crate::node::{Listen, NodeError, NodeEvent};
+use crate::ticket::Ticket;
+use crate::transport::{DialError, ListenError, TransportEvent};
+use crate::wire::{ByeReason, Frame, encode};
+use replica::identity::Identity;
+
+impl Driver {
+    pub(super) fn on_network(&mut self, event: TransportEvent) {
+        match event {
+            TransportEvent::Connected { id, address, dialed, peer, binding } => {
+                let named = self.dials.remove(&id).map_or_else(|| address.to_string(), |(named, _)| named);
+                let situation = self.situation();
+                match peer {
+                    Peer::Member(room, proof) if Some(room) == self.room() => {
+                        let proof = *proof;
+                        self.handle(Input::Connected { connection: id, address: named, dialed, proof });
+                    }
+                    // A room that was left meanwhile.
+                    Peer::Member(..) => self.transport.close(id, None),
+                    Peer::Knocking(proof) => {
+                        self.lobby.on_knocker(id, proof.author, named, binding, situation);
+                    }
+                    Peer::Answered => {
+                        self.book.connected(&named);
+                        self.tell(NodeEvent::KnockSent { address: named.clone() });
+                        self.lobby.on_answered(id, named, binding, situation);
+                    }
+                }
+            }
+            TransportEvent::Frame { id, frame, .. } if self.lobby.has(id) => {
+                let situation = self.situation();
+                if let Frame::Bye(bye) = &frame
+                    && let Some(address) = self.lobby.asked(id)
+                    && bye.reason != ByeReason::Leaving
+                {
+                    self.tell(NodeEvent::KnockRefused { address, bye: bye.clone() });
+                }
+                self.lobby.on_frame(id, frame, situation);
+            }
+            TransportEvent::Frame { id, frame, .. } => self.handle(Input::Frame(id, frame)),
+            TransportEvent::Closed { id, reason } => {
+                tracing::debug!(?id, %reason, "a connection ended");
+                if let Some(address) = self.lobby.asked(id) {
+                    let now = self.clock.now().monotonic_ms;
+                    self.book.ended(&address, None, now, &mut self.rng);
+                }
+                self.lobby.on_closed(id);
+                self.handle(Input::Closed(id));
+            }
+            TransportEvent::DialFailed { id, address, error } => {
+                let (named, knock) = self.dials.remove(&id).unwrap_or((address.to_string(), false));
+                tracing::debug!(%named, %error, "dialling failed");
+                self.on_dial_failed(named, knock, error);
+            }
+        }
+    }
+
+    /// Dials an address as it was named; a host name is looked up first, without holding anything up.
+    pub(super) fn dial(&mut self, named: String, knock: bool) {
+        if !self.options.dials {
+            return;
+        }
+        if let Ok(address) = named.parse() {
+            return self.on_looked_up(named, knock, Some(address));
+        }
+        self.lookups.spawn(async move {
+            let found = tokio::net::lookup_host(&named).await.ok().and_then(|mut found| found.next());
+            (named, knock, found)
+        });
+    }
+
+    pub(super) fn on_looked_up(&mut self, named: String, knock: bool, found: Option<SocketAddr>) {
+        let Some(address) = found else { return self.on_dial_failed(named, knock, DialError::Unreachable) };
+        let offer = match self.credentials() {
+            Some(credentials) if !knock => Offer::Member(Box::new(credentials)),
+            _ => Offer::Knock(Box::new(self.home.identity().clone())),
+        };
+        let id = self.transport.dial(address, offer);
+        self.dials.insert(id, (named, knock));
+    }
+
+    fn on_dial_failed(&mut self, named: String, knock: bool, error: DialError) {
+        let is_other = matches!(error, DialError::RoomRefused | DialError::Handshake(_));
+        let trouble = if is_other { Trouble::RoomRefused } else { Trouble::Unreachable };
+        let now = self.clock.now().monotonic_ms;
+        if knock {
+            self.book.ended(&named, Some(trouble), now, &mut self.rng);
+            if is_other {
+                self.tell(NodeEvent::OtherRoom { address: named });
+            } else if self.engine.is_none() {
+                self.tell(NodeEvent::Engine(crate::engine::Event::DialFailed { address: named, trouble }));
+            }
+        } else {
+            self.handle(Input::DialFailed(named, trouble));
+        }
+    }
+
+    /// An address that the engine dialled is no member of our room: knock there, if we are alone.
+    pub(super) fn on_dial_trouble(&mut self, named: &str, trouble: Trouble) {
+        if trouble != Trouble::RoomRefused || !self.is_named(named) {
+            return;
+        }
+        if !self.situation().is_alone {
+            self.tell(NodeEvent::OtherRoom { address: named.to_owned() });
+        } else if !self.lobby.asks(named) && !self.lobby.is_moving() {
+            self.dial(named.to_owned(), true);
+        }
+    }
+
+    fn is_named(&self, address: &str) -> bool {
+        let named = |(known, about): (&str, &crate::book::Known)| {
+            known == address && about.source == crate::book::Source::Named
+        };
+        self.engine.as_ref().is_some_and(|engine| engine.book().addresses().any(named))
+    }
+
+    pub(super) fn drain_lobby(&mut self) {
+        while let Some(output) = self.lobby.poll_output() {
+            match output {
+                Lobbied::Send(connection, frame) => {
+                    self.transport.send(connection, encode(&frame)).ok();
+                }
+                Lobbied::Close(connection, bye) => self.transport.close(connection, Some(bye)),
+                Lobbied::Admit(connection, author) => self.admit(connection, author),
+                Lobbied::Move(ticket) => self.next_room = Some(ticket),
+                Lobbied::Tell(knocker) => {
+                    let crate::lobby::Knocker { author, name, address, .. } = knocker;
+                    self.tell(NodeEvent::Knocking { name, author, address });
+                }
+                Lobbied::Answered(address) => self.tell(NodeEvent::KnockAnswered { address }),
+            }
+        }
+    }
+
+    /// Lets a knocker in; without a room, one is made first, by way of the loop's start.
+    pub(super) fn admit(&mut self, connection: ConnectionId, author: replica::id::AuthorKey) {
+        if self.engine.is_none() {
+            self.makes_room_for.push((connection, author));
+            return;
+        }
+        self.next_admission += 1;
+        self.admissions.insert(self.next_admission, connection);
+        self.handle(Input::Command(self.next_admission, Command::Admit(author)));
+    }
+
+    /// How things stand for knocks.
+    pub(super) fn situation(&self) -> Situation {
+        let is_alone = self.engine.as_ref().is_none_or(|engine| {
+            let conversation = engine.conversation();
+            conversation.is_alone() && !conversation.graph().is_empty()
+        });
+        Situation { is_alone, is_open: self.options.open, now_ms: self.clock.now().monotonic_ms }
+    }
+
+    /// What we show in the room that is open.
+    fn credentials(&self) -> Option<Credentials> {
+        let engine = self.engine.as_ref()?;
+        let graph = engine.conversation().graph();
+        let state = self.home.state().room(&graph.room())?;
+        let me = engine.conversation().me();
+        let invite = state.invite_secret.filter(|_| !graph.is_member(&me));
+        Some(Credentials {
+            room: graph.room(),
+            key: RoomKey::from_secret(&state.secret.0),
+            identity: self.home.identity().clone(),
+            cards: graph.cards(&me).unwrap_or_default(),
+            invite: invite.map(|secret| Identity::from_secret(&secret.0)),
+        })
+    }
+
+    /// Tells the transport what to answer from now on.
+    pub(super) fn update_answers(&mut self) {
+        let rooms = self.credentials().into_iter().collect();
+        let knocks = (self.options.attended || self.options.open) && !self.lobby.is_moving();
+        self.transport.set_answers(Answers { rooms, knocks });
+    }
+
+    /// Listens where the options say.
+    pub(super) fn listen(&mut self) -> Result<(), NodeError> {
+        let failed = |address, error: ListenError| NodeError::Listen { address, reason: error.to_string() };
+        let address = match self.options.listen {
+            Listen::Nowhere => return Ok(()),
+            Listen::At(address) => self.transport.listen(address).map_err(|error| failed(address, error))?,
+            Listen::Usual => {
+                let all = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+                let last = self.home.state().listen_port.into_iter();
+                let mut ports = last.chain(USUAL_PORT..USUAL_PORT + PORTS_TRIED).chain([0]);
+                let transport = &mut self.transport;
+                let listened = ports.find_map(|port| transport.listen(all(port)).ok());
+                let nothing = ListenError::Taken;
+                let address = listened.ok_or_else(|| failed(all(USUAL_PORT), nothing))?;
+                self.home.change(|state| state.listen_port = Some(address.port()))?;
+                address
+            }
+        };
+        self.listening.push(address);
+        self.tell(NodeEvent::Listening(address));
+        Ok(())
+    }
+
+    /// Where others can reach us: the addresses of this machine's interfaces, loopback only where it was named or there
+    /// is nothing else.
+    pub(super) fn reachable_at(&self) -> Vec<SocketAddr> {
+        let mut found = Vec::new();
+        for at in &self.listening {
+            if !at.ip().is_unspecified() {
+                found.push(*at);
+                continue;
+            }
+            let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+            let is_usable = |ip: &IpAddr| match ip {
+                IpAddr::V4(ip) => !ip.is_link_local(),
+                IpAddr::V6(ip) => at.is_ipv6() && !ip.is_unicast_link_local(),
+            };
+            let usable = interfaces.iter().map(if_addrs::Interface::ip).filter(is_usable);
+            let (loopback, others): (Vec<IpAddr>, Vec<IpAddr>) = usable.partition(IpAddr::is_loopback);
+            let chosen = if others.is_empty() { loopback } else { others };
+            found.extend(chosen.into_iter().map(|ip| SocketAddr::new(ip, at.port())));
+        }
+        found.truncate(TICKET_ADDRESSES_MAX);
+        found
+    }
+
+    /// A ticket to the room that is open.
+    pub(super) fn ticket(&self, invite: Option<[u8; 32]>) -> Option<Ticket> {
+        let room = self.room()?;
+        let state = self.home.state().room(&room)?;
+        let addresses = self.reachable_at().iter().map(SocketAddr::to_string).collect();
+        Some(Ticket { room, secret: state.secret.0, invite, addresses })
+    }
+}
+
+/// Where replicas listen unless told otherwise.
+const USUAL_PORT: u16 = 7400;
+
+/// How many ports from there on are tried before any free one is taken.
+const PORTS_TRIED: u16 = 50;
