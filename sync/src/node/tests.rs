@@ -151,7 +151,8 @@ async fn a_ticket_lets_its_holder_in_and_what_was_written_before_arrives() {
         })
         .await;
     let ticket = ann.node.ticket(Some(secret)).await.unwrap();
-    let mut bob = Person::start("bob", Options { ticket: Some(ticket), makes_room: false, ..options() }).await;
+    let mut bob =
+        Person::start("bob", Options { ticket: Some(ticket), makes_room: false, ..options() }).await;
     bob.says("written before").await;
     bob.reads("first").await;
     ann.reads("written before").await;
