@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -25,8 +26,8 @@ pub struct State {
     /// The room that a plain call opens.
     #[serde(with = "text::option")]
     pub current_room: Option<RoomId>,
-    /// The port it listened at last.
-    pub listen_port: Option<u16>,
+    /// Where it listened last.
+    pub listened_at: Option<SocketAddr>,
     /// The rooms, in the order in which they came.
     pub rooms: Vec<RoomState>,
     /// What was written before there was a room; it goes into the first one.
@@ -86,7 +87,7 @@ impl State {
             version: VERSION,
             nick: None,
             current_room: None,
-            listen_port: None,
+            listened_at: None,
             rooms: Vec::new(),
             drafts: Vec::new(),
             next_draft: 0,

@@ -194,26 +194,27 @@ impl Driver {
             Listen::At(address) => self.transport.listen(address).map_err(|error| failed(address, error))?,
             Listen::Usual => {
                 let all = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
-                let last = self.home.state().listen_port.into_iter();
+                let last = self.home.state().listened_at.map(|at| at.port()).into_iter();
                 let mut ports = last.chain(USUAL_PORT..USUAL_PORT + PORTS_TRIED).chain([0]);
                 let transport = &mut self.transport;
                 let listened = ports.find_map(|port| transport.listen(all(port)).ok());
                 let nothing = ListenError::Taken;
                 let address = listened.ok_or_else(|| failed(all(USUAL_PORT), nothing))?;
-                self.home.change(|state| state.listen_port = Some(address.port()))?;
                 address
             }
         };
+        self.home.change(|state| state.listened_at = Some(address))?;
         self.listening.push(address);
         self.tell(NodeEvent::Listening(address));
         Ok(())
     }
 
-    /// Where others can reach us: the addresses of this machine's interfaces, loopback only where it was named or there
-    /// is nothing else.
+    /// Where others can reach us, or could when we last listened: the addresses of this machine's interfaces, loopback
+    /// only where it was named or there is nothing else.
     pub(super) fn reachable_at(&self) -> Vec<SocketAddr> {
         let mut found = Vec::new();
-        for at in &self.listening {
+        let last = self.home.state().listened_at.filter(|_| self.listening.is_empty());
+        for at in self.listening.iter().chain(&last) {
             if !at.ip().is_unspecified() {
                 found.push(*at);
                 continue;
