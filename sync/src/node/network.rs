@@ -199,8 +199,7 @@ impl Driver {
                 let transport = &mut self.transport;
                 let listened = ports.find_map(|port| transport.listen(all(port)).ok());
                 let nothing = ListenError::Taken;
-                let address = listened.ok_or_else(|| failed(all(USUAL_PORT), nothing))?;
-                address
+                listened.ok_or_else(|| failed(all(USUAL_PORT), nothing))?
             }
         };
         self.home.change(|state| state.listened_at = Some(address))?;
