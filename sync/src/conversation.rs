@@ -102,7 +102,7 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A room as it was found in its store. `nick` is what this author wants to be called.
+    /// A room as it was found in its store. `nick` is what this author is to be called while it has no name there.
     #[must_use]
     pub fn new(opened: Opened, identity: Identity, nick: String) -> Self {
         let Opened { graph, members, notes } = opened;
@@ -280,24 +280,20 @@ impl Conversation {
         self.write(&Body::Admit(Box::new(replica::entry::Admit { key, card, proof })), now_ms, tag)
     }
 
-    /// What this author wants to be called; written down as soon as that can be.
-    pub fn set_nick(&mut self, nick: String) {
-        self.nick = nick;
-    }
-
     /// Goes on under a new chain: someone else has written in ours, or may have.
     pub fn renew_chain(&mut self, incarnation: u64) {
         self.chain.incarnation = incarnation;
         self.staged_extra.incarnation = Some(incarnation);
     }
 
-    /// Once admitted: writes the name we want and turns drafts into entries, each with the time it was written.
+    /// Once admitted: writes our name if we have none, and turns drafts into entries, each with the time it was written.
+    /// A name that another home of ours chose stays: two homes that both insisted would never rest.
     pub fn introduce(&mut self, now_ms: u64) {
         if self.read_only || !self.graph.is_member(&self.me()) {
             return;
         }
         let me = self.me();
-        if self.members.name(&me) != Some(self.nick.as_str()) {
+        if self.members.name(&me).is_none() {
             let nick = Body::Nickname(self.nick.clone());
             if let Err(error) = self.write(&nick, now_ms, None) {
                 tracing::warn!(%error, "the nickname was not written");

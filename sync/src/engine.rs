@@ -235,7 +235,6 @@ impl Engine {
         let outcome = match command {
             Command::Say(text) => self.conversation.say(&text, wall_ms, Some(tag)),
             Command::SetNick(name) => {
-                self.conversation.set_nick(name.clone());
                 self.conversation.write(&Body::Nickname(name), wall_ms, Some(tag)).map(|_| ())
             }
             Command::Invite { expires_ms, uses } => self.invite(tag, expires_ms, uses),

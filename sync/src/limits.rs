@@ -93,6 +93,9 @@ pub const OUTBOUND_TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// for a slow link, so that what is said meanwhile finds room beside it and a slow peer is not a dropped one.
 pub const WINDOW_BYTES: usize = OUTBOUND_BYTES_MAX / 2;
 
+/// How far a sender may overshoot the window: it stops once the window is used up, and what it had read by then is sent.
+pub const WINDOW_OVERSHOOT_BYTES: usize = 256 * 1024;
+
 /// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB. Beyond it they stop reading.
 pub const INBOUND_EVENTS_MAX: usize = 64;
 

@@ -79,8 +79,8 @@ impl Session {
             && self.incoming.is_at_rest()
     }
 
-    pub(crate) fn standing(&self, digest: Digest) -> Standing {
-        let (here, there) = (self.incoming.missing(), self.outgoing.missing());
+    pub(crate) fn standing(&self, digest: Digest, durable: Position) -> Standing {
+        let (here, there) = (self.incoming.missing(), self.outgoing.missing(durable));
         match (here > 0, there > 0) {
             _ if self.hello.is_none() => Standing::Connecting,
             (true, true) => Standing::Diverged,

@@ -35,7 +35,12 @@ pub(crate) fn make(folder: &Path, messages: usize) -> Made {
     for newcomer in &people[1..] {
         let key = newcomer.key();
         let card = people[0].sign(Purpose::Card { room: &room, key: &key });
-        writer.write(&people[0], chain(0), start + 1, &Body::Admit(Box::new(Admit { key, card, proof: None })));
+        writer.write(
+            &people[0],
+            chain(0),
+            start + 1,
+            &Body::Admit(Box::new(Admit { key, card, proof: None })),
+        );
     }
     // Turns of a few messages each, a minute apart.
     for number in 0..messages {
@@ -52,7 +57,14 @@ pub(crate) fn make(folder: &Path, messages: usize) -> Made {
     home.change(|state| {
         state.current_room = Some(room);
         let (name, secret) = ("figures".to_owned(), Secret([9; 32]));
-        state.rooms.push(RoomState { id: room, name, secret, invite_secret: None, renew: false, peers: Vec::new() });
+        state.rooms.push(RoomState {
+            id: room,
+            name,
+            secret,
+            invite_secret: None,
+            renew: false,
+            peers: Vec::new(),
+        });
     })
     .unwrap();
     made
@@ -68,7 +80,8 @@ fn talk(number: u64) -> String {
         state ^= state << 17;
         // Words of one to four syllables; the low ones come more often, as words do.
         let rank = (state % 40) * (state >> 32 & 63) / 8;
-        let syllables = ["ta", "mi", "ron", "se", "la", "ku", "ver", "o", "dan", "pe", "lis", "ma", "tor", "in"];
+        let syllables =
+            ["ta", "mi", "ron", "se", "la", "ku", "ver", "o", "dan", "pe", "lis", "ma", "tor", "in"];
         let word = |rank: u64| syllables[usize::try_from(rank % 14).unwrap()];
         text.push_str(word(rank));
         text.push_str(if rank > 13 { word(rank / 14) } else { "" });

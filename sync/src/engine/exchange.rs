@@ -26,7 +26,7 @@ impl Engine {
             Frame::Live(block) => self.on_block(connection, BlockKind::Live, block),
             Frame::Ack(ack) => {
                 session.outgoing.acknowledge(ack.frames);
-                if session.outgoing.missing() == 0 {
+                if session.outgoing.missing(self.conversation.graph().durable()) == 0 {
                     let author = session.author;
                     self.tell(Event::Held { author });
                 }

@@ -192,13 +192,14 @@ impl Engine {
     #[must_use]
     pub fn peers(&self) -> Vec<PeerReport> {
         let digest = self.conversation.graph().digest();
+        let durable = self.conversation.graph().durable();
         let report = |session: &crate::session::Session| PeerReport {
             author: session.author,
             store: session.hello.map(|hello| hello.store),
             address: session.address.clone(),
-            standing: session.standing(digest),
+            standing: session.standing(digest, durable),
             missing_here: session.incoming.missing(),
-            missing_there: session.outgoing.missing(),
+            missing_there: session.outgoing.missing(durable),
         };
         self.sessions.values().map(report).collect()
     }

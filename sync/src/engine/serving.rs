@@ -31,6 +31,9 @@ impl Engine {
             let except = units.iter().any(from).then_some(session.connection);
             let graph = self.conversation.graph();
             let frames = made.entry(except).or_insert_with(|| frames_except(units, except, graph));
+            if !session.outgoing.takes(frames.iter().map(|(frame, _)| block_bytes(frame)).sum()) {
+                continue;
+            }
             for (frame, entries) in frames {
                 session.outgoing.sent(block_bytes(frame), *entries);
                 sends.push(Output::Send(session.connection, frame.clone()));

@@ -7,7 +7,7 @@ use replica::id::{ChainId, RoomId, StoreId};
 
 use crate::book::Source;
 use crate::conversation::{Conversation, SayError, Tag, first_entry};
-use crate::engine::{Engine, Event, Input, Settings};
+use crate::engine::{Command, Engine, Event, Input, Settings};
 use crate::node::driver::Driver;
 use crate::node::keeper::{Keeper, Place};
 use crate::node::{NodeError, NodeEvent};
@@ -48,7 +48,7 @@ impl Driver {
     pub(super) async fn change_room(&mut self, ticket: Ticket) {
         let before = self.room().and_then(|room| self.home.state().room(&room).map(|room| room.name.clone()));
         if self.room() != Some(ticket.room) {
-            self.handle(Input::Command(0, crate::engine::Command::HangUp));
+            self.handle(Input::Command(0, Command::HangUp));
             self.leave_store().await;
             self.engine = None;
             let opened = match self.keep_ticket(&ticket) {
@@ -178,8 +178,21 @@ impl Driver {
             engine.dial_all(&peers);
         }
         self.engine = Some(engine);
+        self.insist_on_nick();
         self.tell(NodeEvent::Room { id: room, name, is_new, left });
         self.on_roster_changed();
+    }
+
+    /// A name that was asked for at the start is written down, where another one holds.
+    fn insist_on_nick(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let conversation = engine.conversation();
+        let held = conversation.members().name(&conversation.me());
+        if let (Some(nick), Some(held)) = (self.options.nick.take(), held)
+            && held != nick
+        {
+            self.handle(Input::Command(0, Command::SetNick(nick)));
+        }
     }
 
     /// Keeps what is written before there is a room; it goes into the first one.

@@ -1,7 +1,7 @@
 //! What one peer sends us.
 
 use super::{BTreeMap, Position, Tip};
-use crate::limits::{FRAME_BYTES_MAX, TIPS_TOLD_MAX, WINDOW_BYTES};
+use crate::limits::{TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
 
 /// A frame with a block that is not durable here.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Incoming {
     /// A frame with a block of so many bytes begins: its number. None if the peer sends more than it may.
     pub(crate) fn frame(&mut self, bytes: usize) -> Option<u64> {
         self.outstanding += bytes;
-        if self.outstanding > WINDOW_BYTES + FRAME_BYTES_MAX {
+        if self.outstanding > WINDOW_BYTES + WINDOW_OVERSHOOT_BYTES {
             return None;
         }
         let number = self.frames;

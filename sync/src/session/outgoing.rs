@@ -137,9 +137,15 @@ impl Outgoing {
         }
     }
 
-    /// How many entries the peer is not known to have.
-    pub(crate) fn missing(&self) -> u64 {
-        self.remaining() + self.unacknowledged.iter().sum::<usize>() as u64
+    /// How many of the durable entries the peer is not known to have.
+    pub(crate) fn missing(&self, durable: Position) -> u64 {
+        let newer = u64::from(durable - self.cursor.unwrap_or(self.told)) - self.from_peer.len() as u64;
+        self.remaining() + self.unacknowledged.iter().sum::<usize>() as u64 + newer
+    }
+
+    /// Whether so many bytes more stay within what the peer takes.
+    pub(crate) fn takes(&self, bytes: usize) -> bool {
+        i64::try_from(bytes).is_ok_and(|bytes| bytes <= self.credit)
     }
 
     pub(crate) fn is_at_rest(&self, durable: Position, is_served: bool) -> bool {
