@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::{BASE32_NOPAD, DecodeKind};
+use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
 
 use replica::id::RoomId;
@@ -125,11 +125,11 @@ impl FromStr for Ticket {
         if text.len() > TICKET_BYTES_MAX {
             return Err(ParseTicketError::Checksum);
         }
-        let bytes =
-            BASE32_NOPAD.decode(code.to_ascii_uppercase().as_bytes()).map_err(|error| match error.kind {
-                DecodeKind::Symbol => ParseTicketError::Character(PREFIX.len() + error.position + 1),
-                _ => ParseTicketError::Checksum,
-            })?;
+        if let Some(at) = code.find(|c: char| !matches!(c.to_ascii_lowercase(), 'a'..='z' | '2'..='7')) {
+            return Err(ParseTicketError::Character(PREFIX.len() + at + 1));
+        }
+        let bytes = BASE32_NOPAD.decode(code.to_ascii_uppercase().as_bytes());
+        let bytes = bytes.map_err(|_| ParseTicketError::Checksum)?;
         Self::from_bytes(&bytes).ok_or(ParseTicketError::Checksum)
     }
 }

@@ -139,7 +139,8 @@ impl Outgoing {
 
     /// How many of the durable entries the peer is not known to have.
     pub(crate) fn missing(&self, durable: Position) -> u64 {
-        let newer = u64::from(durable - self.cursor.unwrap_or(self.told)) - self.from_peer.len() as u64;
+        let newer = u64::from(durable.saturating_sub(self.cursor.unwrap_or(self.told)));
+        let newer = newer.saturating_sub(self.from_peer.len() as u64);
         self.remaining() + self.unacknowledged.iter().sum::<usize>() as u64 + newer
     }
 
