@@ -1,0 +1,83 @@
+//! Rows as people read them.
+
+use replica::id::AuthorKey;
+use replica_sync::engine::Row;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::json::is_message;
+use crate::people::People;
+use crate::text;
+use crate::time::LocalTime;
+
+#[cfg(test)]
+mod tests;
+
+/// Draws rows, one after the other.
+pub(crate) struct Renderer {
+    local: LocalTime,
+    color: bool,
+    /// On a screen: the day stands above the first row of it. Elsewhere every row has its date, for `grep`.
+    screen: bool,
+    day: Option<String>,
+}
+
+impl Renderer {
+    pub(crate) fn new(local: LocalTime, color: bool, screen: bool) -> Self {
+        Self { local, color, screen, day: None }
+    }
+
+    /// The lines of a row. One that came late, into what could have been read already, is marked.
+    pub(crate) fn row(&mut self, row: &Row, people: &People) -> Vec<String> {
+        let mut drawn = Vec::new();
+        let time = if self.screen {
+            drawn.extend(self.day_line(row.claimed_ms));
+            self.local.minute(row.claimed_ms)
+        } else {
+            self.local.full(row.claimed_ms)
+        };
+        let late = if row.rows_after > 0 { "↷ " } else { "  " };
+        let name = people.shown(&row.author, row.nick.as_deref());
+        let said = text::lines(&row.text);
+        if !is_message(row) {
+            let line = format!("* {name} {}", said.join(" "));
+            drawn.push(format!("{time} {late}{}", self.dim(&line)));
+            return drawn;
+        }
+        let room = " ".repeat(NAME_WIDTH.saturating_sub(name.width()));
+        let indent = time.width() + 1 + 2 + NAME_WIDTH.max(name.width());
+        let name = self.paint(&row.author, &name);
+        let mut said = said.into_iter();
+        drawn.push(format!("{time} {late}{room}{name} │ {}", said.next().unwrap_or_default()));
+        drawn.extend(said.map(|line| format!("{:indent$} │ {line}", "")));
+        drawn
+    }
+
+    fn day_line(&mut self, ms: u64) -> Option<String> {
+        let day = self.local.day(ms);
+        if self.day.as_ref() == Some(&day) {
+            return None;
+        }
+        let line = self.dim(&format!("── {day} ──"));
+        self.day = Some(day);
+        Some(line)
+    }
+
+    fn dim(&self, words: &str) -> String {
+        if self.color { format!("\x1b[2m{words}\x1b[0m") } else { words.to_owned() }
+    }
+
+    fn paint(&self, author: &AuthorKey, name: &str) -> String {
+        if self.color { format!("\x1b[{}m{name}\x1b[0m", color_of(author)) } else { name.to_owned() }
+    }
+}
+
+/// A colour that stays with a person: public keys are spread evenly as they are.
+fn color_of(author: &AuthorKey) -> u8 {
+    COLORS[usize::from(author.0[0]) % COLORS.len()]
+}
+
+/// Those that can be read on black and on white.
+const COLORS: [u8; 10] = [31, 32, 33, 34, 35, 36, 91, 92, 94, 95];
+
+/// Names are set to the right of a column of this width; longer ones reach over it.
+const NAME_WIDTH: usize = 8;
