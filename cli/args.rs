@@ -1,0 +1,177 @@
+//! What may stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// Chat without a server. Everyone keeps the whole conversation, writes to it online or not, and syncs with any peer.
+#[derive(Debug, Parser)]
+#[command(name = "replica", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Dial this peer, and keep it: an address, or a ticket (which also joins its room). May be repeated.
+    #[arg(
+        long,
+        value_name = "ADDR|TICKET",
+        env = "REPLICA_PEER",
+        value_delimiter = ',',
+        global = true,
+        hide_env_values = true
+    )]
+    pub(crate) peer: Vec<String>,
+
+    /// Accept peers here; port 0 picks any [default: port 7400, or the next free one, at all addresses].
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub(crate) listen: Option<String>,
+
+    /// The folder of identity, rooms and store [default: the platform's data folder].
+    #[arg(long, value_name = "DIR", env = "REPLICA_HOME", global = true, hide_env_values = true)]
+    pub(crate) home: Option<PathBuf>,
+
+    /// The name shown beside your key.
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) nick: Option<String>,
+
+    /// Which room, by name or by the beginning of its id. It is the current one from then on.
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) room: Option<String>,
+
+    /// Let anyone who knocks in.
+    #[arg(long, global = true)]
+    pub(crate) open: bool,
+
+    /// No network at all.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+
+    /// Plain lines, without a prompt of its own.
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+
+    /// One JSON object a line on stdout.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub(crate) color: ColorWhen,
+
+    /// Say more on stderr: -v, -vv, -vvv.
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+
+    /// Say nothing on stderr but errors.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Never ask anything.
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+
+    /// Write what happens inside to this file.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) log_file: Option<PathBuf>,
+
+    /// What to do; without it, chat.
+    #[command(subcommand)]
+    pub(crate) task: Option<Task>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    Always,
+    Never,
+}
+
+/// The subcommands. No subcommand is the chat.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Append a message, online or not; prints the entry's id once it is durable
+    Send {
+        /// The message; several words are joined by spaces. None, or `-`, reads it from stdin.
+        text: Vec<String>,
+        /// Wait until this many members' replicas hold it.
+        #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1")]
+        wait: Option<u32>,
+        /// How long to wait at most, in seconds.
+        #[arg(long, value_name = "SECS", default_value_t = 10)]
+        timeout: u64,
+    },
+    /// Print the conversation in order
+    Log {
+        /// Only the last N.
+        #[arg(short = 'n', value_name = "N")]
+        count: Option<usize>,
+        /// Only messages with this text in them, whatever their case.
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// With --json: also what is not a message, as `event` objects.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print the last messages, then each new one as it comes
+    Tail {
+        /// How many of the last.
+        #[arg(short = 'n', value_name = "N", default_value_t = 10)]
+        count: usize,
+        /// With --json: also what is not a message, as `event` objects.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Sync once with every known or named peer, then leave
+    Sync {
+        /// How long at most, in seconds.
+        #[arg(long, value_name = "SECS", default_value_t = 10)]
+        timeout: u64,
+    },
+    /// Run without a screen: listen, dial and relay until stopped
+    Serve,
+    /// Print a ticket that lets someone in
+    Invite {
+        /// How long it holds: 30m, 12h, 7d, 2w or never.
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = crate::time::parse_span)]
+        expires: Option<std::time::Duration>,
+        /// How many may use it [default: any number].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        uses: Option<u32>,
+    },
+    /// Enter the room of a ticket
+    Join {
+        /// What `replica invite` printed.
+        ticket: String,
+    },
+    /// Say how this replica stands
+    Status,
+    /// Dial the known peers and say how each stands
+    Peers,
+    /// Print who you are
+    Whoami,
+    /// Go through everything that is stored: signatures, hashes, order, documents
+    Verify,
+    /// Write the conversation as one Automerge document
+    Export {
+        /// Where to; `-` is stdout.
+        file: PathBuf,
+    },
+}
+
+impl Args {
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  replica                               chat; the first time this makes a room
+  replica --peer 192.168.1.5:7400       chat with whoever runs replica there
+  replica invite                        print a ticket; whoever has it can come in:
+  replica join replica1…                enter the room of a ticket
+  echo 'build is green' | replica send  say one thing and leave
+  replica log -n 20                     the last 20 messages
+  replica log --json | jq -r .text      for scripts
+  replica sync                          exchange with all known peers, then leave
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 no peer reached, 4 store locked or damaged, 5 refused, 130 interrupted.";

@@ -1,0 +1,224 @@
+//! How things go wrong, as people read it and as scripts see it: what happened, what to do next, an exit code.
+
+use std::fmt;
+use std::io;
+
+use replica::home::HomeError;
+use replica::store::StoreError;
+use replica_sync::conversation::SayError;
+use replica_sync::node::NodeError;
+use replica_sync::ticket::ParseTicketError;
+use replica_sync::wire::{Bye, ByeReason};
+
+use crate::text;
+
+/// The exit codes. They are promises to scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    /// No peer could be reached.
+    Unreached = 3,
+    /// The store, or the home, is locked or damaged.
+    Store = 4,
+    /// A ticket or a membership was refused.
+    Refused = 5,
+    Interrupted = 130,
+}
+
+/// A failure that was found here, with its two lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    exit: Exit,
+    what: String,
+    next: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), next: next.into() }
+    }
+
+    /// A peer would not have us.
+    pub(crate) fn refused(address: &str, bye: &Bye) -> Self {
+        let next = match bye.reason {
+            ByeReason::InviteExpired | ByeReason::InviteUsedUp => "Ask for a new ticket.",
+            ByeReason::InviteUnknown => {
+                "Try again once that replica has met the one that made the ticket, or ask for a new ticket."
+            }
+            ByeReason::KnockRefused => "Ask them for a ticket (`replica invite`), or to accept you.",
+            _ => "Ask a member for a ticket: `replica invite` prints one.",
+        };
+        let what = format!("{} would not let us in: {}", text::line(address), text::line(&bye.text));
+        Self::new(Exit::Refused, what, next)
+    }
+
+    /// There is another room at an address that was named.
+    pub(crate) fn other_room(address: &str) -> Self {
+        let what = format!("what answers at {} is not this room", text::line(address));
+        let next = "Ask them for a ticket (`replica invite` prints one), then run `replica join TICKET`.";
+        Self::new(Exit::Refused, what, next)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The store failed under way.
+pub(crate) fn store_failed() -> Failure {
+    let next = "What was confirmed is kept. Check the disk, then run `replica verify`.";
+    Failure::new(Exit::Store, "the store failed: nothing more can be written", next)
+}
+
+/// Whether a peer's goodbye says that it will not have us.
+pub(crate) fn is_refusal(reason: ByeReason) -> bool {
+    matches!(
+        reason,
+        ByeReason::NotMember
+            | ByeReason::InviteExpired
+            | ByeReason::InviteUsedUp
+            | ByeReason::InviteUnknown
+            | ByeReason::KnockRefused
+    )
+}
+
+/// What is told of a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Explained {
+    pub(crate) exit: Exit,
+    pub(crate) what: String,
+    pub(crate) next: Option<String>,
+}
+
+/// Whether stdout was closed by whoever read it: then we are done.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |io: &io::Error| io.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(broken)
+}
+
+/// Finds the words and the exit code of any failure.
+pub(crate) fn explain(error: &anyhow::Error) -> Explained {
+    for cause in error.chain() {
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            let Failure { exit, what, next } = failure.clone();
+            return Explained { exit, what, next: Some(next) };
+        }
+        if let Some(error) = cause.downcast_ref::<NodeError>() {
+            return of_node(error);
+        }
+        if let Some(error) = cause.downcast_ref::<HomeError>() {
+            return of_home(error);
+        }
+        if let Some(error) = cause.downcast_ref::<ParseTicketError>() {
+            let next = "Copy the whole ticket, from `replica1` to its end; or ask for a new one.";
+            return told(Exit::Refused, format!("this is not a ticket: {error}"), next);
+        }
+    }
+    Explained { exit: Exit::Failed, what: with_causes(error.as_ref()), next: None }
+}
+
+fn of_node(error: &NodeError) -> Explained {
+    match error {
+        NodeError::Home(home) => of_home(home),
+        NodeError::Store { folder, source: StoreError::Locked } => told(
+            Exit::Store,
+            format!("the store in {} is in use by another process", folder.display()),
+            "Close the other one, or work in another home (--home DIR).",
+        ),
+        NodeError::Store { folder, source: source @ StoreError::Damaged(_) } => {
+            let folder = folder.display();
+            let next = format!(
+                "Put {folder} back from a backup; or move it aside (mv '{folder}' '{folder}.damaged') and fetch \
+                 the history from your peers with `replica sync`."
+            );
+            told(Exit::Store, format!("the room's store in {folder} cannot be used: {source}"), next)
+        }
+        NodeError::Store { folder, source } => {
+            let what = format!("the room's store in {}: {}", folder.display(), with_causes(source));
+            told(Exit::Failed, what, "Check the disk: is it full, or the folder not yours to write?")
+        }
+        NodeError::Listen { .. } => {
+            let next = "Name another address with --listen (port 0 picks any), or go without: --offline.";
+            told(Exit::Failed, error.to_string(), next)
+        }
+        NodeError::NoRoom => {
+            let next = "`replica` makes a room, `replica join TICKET` enters one.";
+            told(Exit::Failed, error.to_string(), next)
+        }
+        NodeError::Verify(replica::archive::VerifyError::Documents(_)) => {
+            told(Exit::Store, error.to_string(), "Run `replica verify` once more; nothing was lost.")
+        }
+        NodeError::Verify(verify) => {
+            let next = "Put the home back from a backup; or move its `rooms` folder aside and fetch the history from \
+                        your peers with `replica sync`.";
+            told(Exit::Store, with_causes(verify), next)
+        }
+        NodeError::Say(say) => of_say(say),
+        NodeError::NobodyKnocks => {
+            told(Exit::Failed, error.to_string(), "Names of those who knock are shown when they do.")
+        }
+        other => Explained { exit: Exit::Failed, what: with_causes(other), next: None },
+    }
+}
+
+/// Why something could not be written.
+pub(crate) fn of_say(error: &SayError) -> Explained {
+    let (exit, next) = match error {
+        SayError::NotMember => (Exit::Refused, "Ask a member for a ticket: `replica invite` prints one."),
+        SayError::ReadOnly => (Exit::Store, "Check the disk, then start replica again."),
+        SayError::TooManyDrafts => {
+            (Exit::Failed, "Connect to a member first, so that they can be delivered.")
+        }
+        _ => (Exit::Failed, "Say it in fewer words, or in several messages."),
+    };
+    told(exit, error.to_string(), next)
+}
+
+fn of_home(error: &HomeError) -> Explained {
+    let (exit, next) = match error {
+        HomeError::Locked { .. } => {
+            (Exit::Store, "Close that one first, or work in another home (--home DIR).".to_owned())
+        }
+        HomeError::Damaged { .. } | HomeError::IdentityLost { .. } => {
+            let next =
+                "Without a backup, start over in another home (--home DIR) and ask a member for a ticket.";
+            (Exit::Store, next.to_owned())
+        }
+        HomeError::Newer { .. } => (Exit::Store, "Run the newer version of replica.".to_owned()),
+        HomeError::Exposed { .. } => (Exit::Failed, "Then run this again.".to_owned()),
+        HomeError::Io { .. } => {
+            (Exit::Failed, "Check that the folder is yours to write, or name another: --home DIR.".to_owned())
+        }
+        _ => (Exit::Failed, "Try again.".to_owned()),
+    };
+    told(exit, with_causes(error), next)
+}
+
+fn told(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Explained {
+    Explained { exit, what: what.into(), next: Some(next.into()) }
+}
+
+/// An error and its causes on one line, each once.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.ends_with(&more) {
+            words.push_str(": ");
+            words.push_str(&more);
+        }
+        cause = error.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;

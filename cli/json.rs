@@ -1,0 +1,287 @@
+//! The JSON objects of stdout. Names, order and meaning of their fields are promises to scripts.
+//!
+//! Text in them is exact, escaped as JSON is; whoever shows it has to make it safe.
+
+use replica::entry::Kind;
+use replica::id::{AuthorKey, RoomId};
+use replica_sync::engine::{Row, Standing};
+use replica_sync::node::{PeerStatus, Status, Verified};
+use serde::Serialize;
+
+use crate::people::two_words;
+use crate::time::rfc3339;
+use crate::watch::Outcome;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// The version and the type that every object begins with.
+#[derive(Serialize)]
+struct Tagged<T> {
+    v: u32,
+    r#type: &'static str,
+    #[serde(flatten)]
+    fields: T,
+}
+
+fn tagged<T>(r#type: &'static str, fields: T) -> Tagged<T> {
+    Tagged { v: 1, r#type, fields }
+}
+
+#[derive(Serialize)]
+struct RowFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    id: String,
+    author: String,
+    nick: String,
+    time: String,
+    text: String,
+    deps: Vec<String>,
+    order: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<u32>,
+}
+
+/// Whether a row is a message.
+pub(crate) fn is_message(row: &Row) -> bool {
+    row.kind == Kind::Message.number()
+}
+
+/// A row of the conversation: a `message`, or an `event` of some other kind. Nothing of it depends on this replica,
+/// except `late` and `at` of a row that came late.
+pub(crate) fn row(row: &Row) -> impl Serialize {
+    let mut deps: Vec<String> = row.deps.iter().map(ToString::to_string).collect();
+    deps.sort_unstable();
+    let is_late = row.rows_after > 0;
+    let fields = RowFields {
+        kind: (!is_message(row)).then(|| kind_name(row.kind)),
+        id: row.id.to_string(),
+        author: row.author.to_string(),
+        nick: nick_or_words(&row.author, row.nick.as_deref()),
+        time: rfc3339(row.claimed_ms),
+        text: row.text.clone(),
+        deps,
+        order: hex(&row.key.clock.to_bytes()),
+        late: is_late.then_some(true),
+        at: is_late.then_some(row.rows_after),
+    };
+    tagged(if is_message(row) { "message" } else { "event" }, fields)
+}
+
+fn kind_name(kind: u16) -> String {
+    match kind {
+        0 => "room".to_owned(),
+        1 => "invite".to_owned(),
+        2 => "admit".to_owned(),
+        3 => "leave".to_owned(),
+        4 => "nickname".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A message that waits for its author to be let in.
+pub(crate) fn draft(written_ms: u64, text: &str) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Draft {
+        time: String,
+        text: String,
+    }
+    tagged("draft", Draft { time: rfc3339(written_ms), text: text.to_owned() })
+}
+
+/// Where connections are accepted.
+pub(crate) fn listening(address: std::net::SocketAddr) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Listening {
+        addr: String,
+    }
+    tagged("listening", Listening { addr: address.to_string() })
+}
+
+/// A ticket.
+pub(crate) fn invite(ticket: &str, expires_ms: Option<u64>, uses: Option<u32>) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Invite {
+        ticket: String,
+        expires: Option<String>,
+        uses: Option<u32>,
+    }
+    tagged("invite", Invite { ticket: ticket.to_owned(), expires: expires_ms.map(rfc3339), uses })
+}
+
+/// Who we are.
+pub(crate) fn whoami(author: &AuthorKey, nick: &str, home: &std::path::Path) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Whoami {
+        author: String,
+        words: String,
+        nick: String,
+        home: String,
+    }
+    let words = replica::identity::words(author);
+    let fields =
+        Whoami { author: author.to_string(), words, nick: nick.to_owned(), home: home.display().to_string() };
+    tagged("whoami", fields)
+}
+
+#[derive(Serialize)]
+struct Room {
+    id: String,
+    name: String,
+}
+
+impl Room {
+    fn new((id, name): &(RoomId, String)) -> Self {
+        Self { id: id.to_string(), name: name.clone() }
+    }
+}
+
+/// How this replica stands.
+pub(crate) fn status(status: &Status) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Me {
+        author: String,
+        nick: String,
+    }
+    #[derive(Serialize)]
+    struct Fields {
+        room: Option<Room>,
+        me: Me,
+        entries: u64,
+        messages: u64,
+        heads: Vec<String>,
+        digest: String,
+        peers: Vec<Peer>,
+        member: bool,
+        drafts: usize,
+        read_only: bool,
+    }
+    let fields = Fields {
+        room: status.room.as_ref().map(Room::new),
+        me: Me { author: status.me.to_string(), nick: status.nick.clone() },
+        entries: status.entries,
+        messages: status.messages,
+        heads: status.heads.iter().map(ToString::to_string).collect(),
+        digest: status.digest.to_string(),
+        peers: status.peers.iter().map(Peer::new).collect(),
+        member: status.is_member,
+        drafts: status.drafts.len(),
+        read_only: status.is_read_only,
+    };
+    tagged("status", fields)
+}
+
+#[derive(Serialize)]
+struct Peer {
+    author: Option<String>,
+    nick: Option<String>,
+    addr: String,
+    state: &'static str,
+    missing_here: u64,
+    missing_there: u64,
+}
+
+impl Peer {
+    fn new(peer: &PeerStatus) -> Self {
+        Self {
+            author: peer.author.map(|author| author.to_string()),
+            nick: peer.author.map(|author| nick_or_words(&author, peer.nick.as_deref())),
+            addr: peer.address.clone(),
+            state: state(peer),
+            missing_here: peer.missing_here,
+            missing_there: peer.missing_there,
+        }
+    }
+}
+
+/// How a peer stands, in one word.
+pub(crate) fn state(peer: &PeerStatus) -> &'static str {
+    match peer.standing {
+        Some(Standing::Agreed) => "agreed",
+        // Of our view of them: they have what we lack.
+        Some(Standing::Behind) => "behind",
+        Some(Standing::Ahead) => "ahead",
+        Some(Standing::Diverged) => "diverged",
+        Some(Standing::Connecting) => "connecting",
+        None => "unreachable",
+    }
+}
+
+/// One peer, of several.
+pub(crate) fn peer(peer: &PeerStatus) -> impl Serialize {
+    tagged("peer", Peer::new(peer))
+}
+
+/// What came of a sync with one peer.
+pub(crate) fn sync(outcome: &Outcome) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Sync {
+        peer: String,
+        author: Option<String>,
+        sent: u64,
+        received: u64,
+        millis: u64,
+        agreed: bool,
+    }
+    let fields = Sync {
+        peer: outcome.address.clone(),
+        author: outcome.author.map(|author| author.to_string()),
+        sent: outcome.sent,
+        received: outcome.received,
+        millis: outcome.millis,
+        agreed: outcome.agreed,
+    };
+    tagged("sync", fields)
+}
+
+/// What came of a join.
+pub(crate) fn join(room: &(RoomId, String), peer: Option<&Outcome>) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Join {
+        room: Room,
+        peer: Option<String>,
+        agreed: bool,
+    }
+    let address = peer.map(|outcome| outcome.address.clone());
+    tagged("join", Join { room: Room::new(room), peer: address, agreed: peer.is_some() })
+}
+
+/// What a verification went through.
+pub(crate) fn verify(verified: &Verified) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Verify {
+        digest: String,
+        entries: u32,
+        signatures: usize,
+        documents: usize,
+    }
+    let fields = Verify {
+        digest: verified.digest.to_string(),
+        entries: verified.entries,
+        signatures: verified.signatures,
+        documents: verified.documents,
+    };
+    tagged("verify", fields)
+}
+
+/// What was exported.
+pub(crate) fn export(file: &std::path::Path, bytes: usize) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Export {
+        file: String,
+        bytes: usize,
+    }
+    tagged("export", Export { file: file.display().to_string(), bytes })
+}
+
+/// A name, or words of the key where there is none: the same on every replica.
+fn nick_or_words(author: &AuthorKey, nick: Option<&str>) -> String {
+    nick.map_or_else(|| two_words(author), str::to_owned)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

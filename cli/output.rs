@@ -1,0 +1,69 @@
+//! The one place that writes to stdout and stderr. Data goes to stdout, everything else to stderr.
+
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+
+use serde::Serialize;
+
+/// Stdout and stderr.
+pub(crate) struct Output {
+    stdout: BufWriter<Stdout>,
+    quiet: bool,
+    dim: bool,
+}
+
+impl Output {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let dim = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+        Self { stdout: BufWriter::new(io::stdout()), quiet, dim }
+    }
+
+    /// Writes a line of data; it may stay in a buffer until [`Output::flush`].
+    pub(crate) fn data(&mut self, line: &str) -> io::Result<()> {
+        self.stdout.write_all(line.as_bytes())?;
+        self.stdout.write_all(b"\n")
+    }
+
+    /// Writes an object as a line of data.
+    pub(crate) fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.stdout, object)?;
+        self.stdout.write_all(b"\n")
+    }
+
+    /// Writes bytes of data.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stdout.write_all(bytes)
+    }
+
+    /// Lets go of what is buffered.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+
+    /// Tells people something beside the data, unless they want quiet. When nobody can read it, that is that.
+    pub(crate) fn note(&mut self, words: &str) {
+        if self.quiet {
+            return;
+        }
+        // Data first, so that on one screen things stand in the order in which they happened.
+        self.stdout.flush().ok();
+        let (on, off) = if self.dim { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        for line in words.lines() {
+            writeln!(io::stderr(), "{on}{line}{off}").ok();
+        }
+    }
+
+    /// Asks something; the answer is typed on the same line.
+    pub(crate) fn ask(&mut self, question: &str) {
+        self.stdout.flush().ok();
+        write!(io::stderr(), "{question}").ok();
+    }
+
+    /// Says what went wrong, and what to do next.
+    pub(crate) fn complain(&mut self, what: &str, next: Option<&str>) {
+        self.stdout.flush().ok();
+        writeln!(io::stderr(), "replica: {what}").ok();
+        if let Some(next) = next {
+            writeln!(io::stderr(), "{next}").ok();
+        }
+    }
+}
