@@ -1,0 +1,89 @@
+//! The subcommands.
+
+mod export;
+pub(crate) mod invite;
+mod join;
+pub(crate) mod log;
+mod meet;
+pub(crate) mod peers;
+mod send;
+mod serve;
+pub(crate) mod status;
+mod tail;
+mod whoami;
+
+use replica_sync::node::{Options, Status};
+
+use crate::args::Task;
+use crate::chat;
+use crate::client::{Client, open_home};
+use crate::config::{Config, Role};
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::signals::Signals;
+use crate::text;
+
+/// Does what was asked for.
+pub(crate) async fn run(config: &Config, task: Option<Task>, output: &mut Output) -> anyhow::Result<Exit> {
+    match task {
+        None => chat::run(config, output).await,
+        Some(Task::Serve) => serve::run(config, output).await,
+        Some(Task::Tail { count, all }) => tail::run(config, count, all, output).await,
+        Some(task) => {
+            let mut signals = Signals::listen()?;
+            tokio::select! {
+                // What was confirmed is durable; nothing else needs an orderly end.
+                () = signals.next() => Ok(Exit::Interrupted),
+                done = once(config, task, output) => done,
+            }
+        }
+    }
+}
+
+/// The subcommands that come to an end by themselves.
+async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Result<Exit> {
+    let exit = match task {
+        Task::Send { text, wait, timeout } => send::run(config, &text, wait, timeout, output).await,
+        Task::Log { count, search, all } => log::run(config, count, search.as_deref(), all, output).await,
+        Task::Sync { timeout } => meet::sync(config, timeout, output).await,
+        Task::Invite { expires, uses } => invite::run(config, expires, uses, output).await,
+        Task::Join { .. } => join::run(config, output).await,
+        Task::Status => status::run(config, output).await,
+        Task::Peers => peers::run(config, output).await,
+        Task::Whoami => whoami::run(config, output),
+        Task::Verify => status::verify(config, output).await,
+        Task::Export { file } => export::run(config, &file, output).await,
+        Task::Serve | Task::Tail { .. } => Ok(Exit::Done),
+    }?;
+    output.flush()?;
+    Ok(exit)
+}
+
+/// A node for a subcommand that needs no more than what is here.
+async fn reader(config: &Config) -> anyhow::Result<Client> {
+    Ok(Client::start(open_home(config)?, config.options(Role::Reads)).await?)
+}
+
+/// A node that writes or connects: on the first run its author gets a name.
+async fn writer(config: &Config, options: Options) -> anyhow::Result<Client> {
+    let home = open_home(config)?;
+    let nick = crate::client::nick_to_set(config, &home);
+    Ok(Client::start(home, Options { nick, ..options }).await?)
+}
+
+/// The room of a home, for who cannot do without.
+fn room(status: &Status) -> Result<(replica::id::RoomId, String), Failure> {
+    let none = || {
+        Failure::new(
+            Exit::Failed,
+            "there is no room in this home yet",
+            "`replica` makes one, `replica join TICKET` enters one.",
+        )
+    };
+    status.room.clone().ok_or_else(none)
+}
+
+/// A name of a room, as it is shown.
+fn room_name(name: &str) -> String {
+    text::name(name)
+}

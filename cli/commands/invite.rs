@@ -1,0 +1,63 @@
+//! `replica invite`
+
+use std::time::Duration;
+
+use replica_sync::engine::{Command, Event};
+use replica_sync::node::{Listen, NodeError, NodeEvent, Options};
+
+use crate::commands::writer;
+use crate::config::{Config, Role};
+use crate::failure::Exit;
+use crate::json;
+use crate::output::Output;
+use crate::time::{now_ms, rfc3339};
+
+/// Publishes an invite and prints its ticket.
+pub(crate) async fn run(
+    config: &Config,
+    expires: Option<Duration>,
+    uses: Option<u32>,
+    output: &mut Output,
+) -> anyhow::Result<Exit> {
+    let mut options = config.options(Role::Writes);
+    options.makes_room = config.peers.is_empty() && config.ticket.is_none();
+    if options.listen == Listen::Nowhere && !config.offline {
+        // The ticket says where we listen: the port that the chat will have is taken for a moment.
+        options.listen = Listen::Usual;
+    }
+    let mut client = writer(config, Options { peers: Vec::new(), ..options }).await?;
+    let expires_ms = expires_ms(expires);
+    let tag = client.command(Command::Invite { expires_ms, uses }).await?;
+    let secret = loop {
+        match client.next().await? {
+            NodeEvent::Engine(Event::Invited { tag: done, secret, .. }) if done == tag => break secret,
+            NodeEvent::Engine(Event::Refused { tag: done, error }) if done == tag => {
+                return Err(NodeError::from(error).into());
+            }
+            _ => {}
+        }
+    };
+    let ticket = client.ticket(Some(secret)).await?;
+    let text = ticket.to_string();
+    if config.json {
+        output.json(&json::invite(&text, expires_ms, uses))?;
+    } else {
+        output.data(&text)?;
+    }
+    output.flush()?;
+    client.stop().await;
+    let until = expires_ms.map_or_else(|| "without end".to_owned(), |ms| format!("until {}", rfc3339(ms)));
+    let whom = uses.map_or_else(|| "whoever has it".to_owned(), |uses| format!("{uses} who have it"));
+    output.note(&format!(
+        "This lets {whom} in, {until}. They run `replica join TICKET`; keep `replica` running here to answer them."
+    ));
+    if ticket.addresses.is_empty() {
+        output.note("It names no address: they have to name one with --peer HOST:PORT as well.");
+    }
+    Ok(Exit::Done)
+}
+
+/// When an invite made now ends.
+pub(crate) fn expires_ms(expires: Option<Duration>) -> Option<u64> {
+    expires.map(|span| now_ms().saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+}

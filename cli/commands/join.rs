@@ -1,0 +1,57 @@
+//! `replica join TICKET`
+
+use std::time::Duration;
+
+use crate::commands::meet::meet;
+use crate::commands::{room, room_name, writer};
+use crate::config::{Config, Role};
+use crate::failure::Exit;
+use crate::json;
+use crate::output::Output;
+use crate::people::People;
+
+/// Keeps a ticket's room and dials its members. Nobody has to be there.
+pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
+    let mut client = writer(config, config.options(Role::Dials)).await?;
+    let watch = if config.offline {
+        meet(&mut client, Duration::ZERO, |_| true).await?
+    } else {
+        meet(&mut client, JOIN_TIME, |watch| !watch.agreed().is_empty()).await?
+    };
+    let status = client.status().await?;
+    let agreed = watch.agreed();
+    let room = room(&status)?;
+    if agreed.is_empty()
+        && !status.is_member
+        && let Some(refusal) = watch.refusal()
+    {
+        client.stop().await;
+        return Err(refusal.clone().into());
+    }
+    if config.json {
+        output.json(&json::join(&room, agreed.first()))?;
+    }
+    output.flush()?;
+    client.stop().await;
+    let name = room_name(&room.1);
+    let people = People::of_status(&status);
+    output.note(&match agreed.first().and_then(|outcome| outcome.author) {
+        Some(author) => format!(
+            "You are in \"{name}\": {} messages, the same as {} has. `replica` opens the chat.",
+            status.messages,
+            people.name(&author)
+        ),
+        None if status.is_member => {
+            format!("You are a member of \"{name}\" already. Nobody answered just now; `replica` goes on trying.")
+        }
+        None => format!(
+            "The ticket is kept; {}. The history comes with the first sync: run `replica`, which goes on trying, \
+             or `replica sync` later.",
+            if config.offline { "nobody was dialled" } else { "nobody answered yet" }
+        ),
+    });
+    Ok(Exit::Done)
+}
+
+/// A person waits for this.
+const JOIN_TIME: Duration = Duration::from_secs(10);

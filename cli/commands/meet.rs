@@ -1,0 +1,103 @@
+//! Dialling everyone until all is said; `replica sync`.
+
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::commands::writer;
+use crate::config::{Config, Role};
+use crate::failure::{Exit, Failure};
+use crate::json;
+use crate::output::Output;
+use crate::people::People;
+use crate::text;
+use crate::watch::{Outcome, Watch};
+
+/// Follows a node until every address it dials has agreed or failed once, until something else is enough, or until the
+/// time is over.
+pub(crate) async fn meet(
+    client: &mut Client,
+    time: Duration,
+    is_enough: impl Fn(&Watch) -> bool,
+) -> anyhow::Result<Watch> {
+    let mut watch = Watch::new(&client.named);
+    let settled = async {
+        if watch.is_settled(&*client.status().await?) {
+            return Ok(());
+        }
+        loop {
+            let event = client.next().await?;
+            if watch.note(&event) && (is_enough(&watch) || watch.is_settled(&*client.status().await?)) {
+                return Ok::<(), anyhow::Error>(());
+            }
+        }
+    };
+    match tokio::time::timeout(time, settled).await {
+        Ok(met) => met?,
+        Err(_) => tracing::info!("not everyone answered in time"),
+    }
+    Ok(watch)
+}
+
+/// Syncs once with everyone who is known or named.
+pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> anyhow::Result<Exit> {
+    let mut client = writer(config, config.options(Role::Dials)).await?;
+    let status = client.status().await?;
+    if status.room.is_none() && client.named.is_empty() {
+        client.stop().await;
+        return Err(super::room(&status).err().map_or_else(|| anyhow::anyhow!("no room"), Into::into));
+    }
+    let watch = meet(&mut client, Duration::from_secs(timeout), |_| false).await?;
+    let status = client.status().await?;
+    let outcomes = watch.outcomes(&status);
+    let people = People::of_status(&status);
+    for outcome in &outcomes {
+        if config.json {
+            output.json(&json::sync(outcome))?;
+        } else {
+            output.data(&line(outcome, &people))?;
+        }
+    }
+    output.flush()?;
+    client.stop().await;
+    if outcomes.iter().any(|outcome| outcome.agreed) && watch.is_settled(&status) {
+        return Ok(Exit::Done);
+    }
+    if let Some(refusal) = watch.refusal() {
+        return Err(refusal.clone().into());
+    }
+    if watch.has_reached() {
+        let what = format!("not all of them agreed within {timeout} s");
+        let next = "Run it again, with more time: --timeout SECS. What came is kept.";
+        return Err(Failure::new(Exit::Failed, what, next).into());
+    }
+    Err(unreached(config, outcomes.is_empty()).into())
+}
+
+/// Nobody was there.
+pub(crate) fn unreached(config: &Config, is_nobody_known: bool) -> Failure {
+    let (what, next) = if config.offline {
+        ("--offline: nobody was dialled", "Leave out --offline.")
+    } else if is_nobody_known {
+        ("no peer is known", "Name one: --peer HOST:PORT, or a ticket.")
+    } else {
+        ("no peer could be reached", "Is replica running there? Name another with --peer HOST:PORT.")
+    };
+    Failure::new(Exit::Unreached, what, next)
+}
+
+/// What to do where nobody is known.
+pub(crate) fn nobody_known() -> &'static str {
+    "No peer is known yet. Name one: --peer HOST:PORT, or a ticket."
+}
+
+fn line(outcome: &Outcome, people: &People) -> String {
+    let address = text::line(&outcome.address);
+    let Some(author) = outcome.author else { return format!("{address}: nobody answers") };
+    let who = people.name(&author);
+    let Outcome { sent, received, millis, .. } = outcome;
+    if outcome.agreed {
+        format!("{who} at {address}: sent {sent}, received {received}, agreed after {millis} ms")
+    } else {
+        format!("{who} at {address}: not agreed yet")
+    }
+}

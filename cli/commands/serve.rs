@@ -1,0 +1,74 @@
+//! `replica serve`
+
+use replica_sync::engine::Event;
+use replica_sync::node::NodeEvent;
+
+use crate::commands::{room_name, writer};
+use crate::config::{Config, Role};
+use crate::failure::{Exit, Failure};
+use crate::json;
+use crate::output::Output;
+use crate::people::People;
+use crate::signals::Signals;
+use crate::text;
+
+/// A replica without a screen: it listens, dials and relays until it is stopped.
+pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen()?;
+    let mut options = config.options(Role::Serves);
+    options.makes_room = config.peers.is_empty() && config.ticket.is_none();
+    let mut client = writer(config, options).await?;
+    let mut people = People::of_status(&*client.status().await?);
+    loop {
+        let event = tokio::select! {
+            () = signals.next() => break,
+            event = client.next() => event?,
+        };
+        match event {
+            NodeEvent::Listening(address) => {
+                if config.json {
+                    output.json(&json::listening(address))?;
+                } else {
+                    output.data(&format!("listening {address}"))?;
+                }
+                output.flush()?;
+                if config.open {
+                    output.note(&format!("Anyone who can reach {address} is let in (--open)."));
+                }
+            }
+            NodeEvent::Room { name, left, .. } => {
+                people = People::of_status(&*client.status().await?);
+                let left = left.map(|left| format!("; \"{}\" stays in the home", room_name(&left)));
+                output.note(&format!("room \"{}\"{}", room_name(&name), left.unwrap_or_default()));
+            }
+            NodeEvent::KnockSent { address } => {
+                output.note(&format!("knocking at {}", text::line(&address)));
+            }
+            NodeEvent::KnockRefused { address, bye } => {
+                output.note(&Failure::refused(&address, &bye).to_string());
+            }
+            NodeEvent::OtherRoom { address } => output.note(&Failure::other_room(&address).to_string()),
+            NodeEvent::Engine(Event::Row(row)) => people.learn_row(&row),
+            NodeEvent::Engine(Event::PeerHere { author, .. }) => {
+                output.note(&format!("{} is connected", people.name(&author)));
+            }
+            NodeEvent::Engine(Event::PeerGone { author, .. }) => {
+                output.note(&format!("{} is gone", people.name(&author)));
+            }
+            NodeEvent::Engine(Event::Agreed { author, sent, received, .. }) => {
+                output
+                    .note(&format!("agreed with {}: {sent} sent, {received} received", people.name(&author)));
+            }
+            NodeEvent::Engine(Event::Offence { address, text, .. }) => {
+                output.note(&format!("{} was sent away: {}", text::line(&address), text::line(&text)));
+            }
+            NodeEvent::Engine(Event::ReadOnly) => {
+                client.stop().await;
+                return Err(crate::failure::store_failed().into());
+            }
+            _ => {}
+        }
+    }
+    client.stop().await;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,78 @@
+//! `replica status` and `replica verify`
+
+use replica_sync::node::Status;
+
+use crate::commands::{reader, room_name};
+use crate::config::Config;
+use crate::failure::Exit;
+use crate::json;
+use crate::output::Output;
+use crate::people::People;
+use crate::text;
+
+/// Says how this replica stands, without connecting to anybody.
+pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
+    let mut client = reader(config).await?;
+    let status = client.status().await?;
+    if config.json {
+        output.json(&json::status(&status))?;
+    } else {
+        for line in lines(&status) {
+            output.data(&line)?;
+        }
+    }
+    output.flush()?;
+    client.stop().await;
+    Ok(Exit::Done)
+}
+
+/// The status in words.
+pub(crate) fn lines(status: &Status) -> Vec<String> {
+    let people = People::of_status(status);
+    let mut lines = vec![match &status.room {
+        Some((id, name)) => format!("room     {} ({})", room_name(name), &id.to_string()[..8]),
+        None => "room     none yet".to_owned(),
+    }];
+    lines.push(format!("you      {} ({})", text::name(&status.nick), crate::people::two_words(&status.me)));
+    if status.room.is_some() {
+        let digest = status.digest.to_string();
+        lines.push(format!("holds    {} messages, {} entries", status.messages, status.entries));
+        lines.push(format!("digest   {}  equal digests, equal history in equal order", &digest[..16]));
+        let members = status.members.iter().filter(|(_, _, is_member)| *is_member);
+        let names: Vec<String> = members.map(|(author, _, _)| people.name(author)).collect();
+        lines.push(format!("members  {}", names.join(", ")));
+        if !status.is_member {
+            lines.push("         you are not a member yet: that comes with the first sync".to_owned());
+        }
+    }
+    if !status.drafts.is_empty() {
+        lines.push(format!("drafts   {} wait until you are let in", status.drafts.len()));
+    }
+    for author in &status.forked {
+        lines.push(format!("warning  {} wrote from two copies of one home", people.name(author)));
+    }
+    if status.is_read_only {
+        lines.push("warning  the store failed: nothing more can be written".to_owned());
+    }
+    lines.extend(status.listening.iter().map(|address| format!("listens  {address}")));
+    lines.extend(status.peers.iter().map(|peer| format!("peer     {}", super::peers::line(peer, &people))));
+    lines
+}
+
+/// Goes through everything that is stored.
+pub(crate) async fn verify(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
+    let mut client = reader(config).await?;
+    let verified = client.verify().await?;
+    if config.json {
+        output.json(&json::verify(&verified))?;
+    } else {
+        output.data(&format!("digest  {}", verified.digest))?;
+        output.data(&format!(
+            "sound   {} entries, {} signatures, {} documents",
+            verified.entries, verified.signatures, verified.documents
+        ))?;
+    }
+    output.flush()?;
+    client.stop().await;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,92 @@
+use replica::id::Digest;
+use replica::identity::Identity;
+use replica_sync::node::PeerStatus;
+
+use super::*;
+
+fn status(peers: Vec<PeerStatus>) -> Status {
+    Status {
+        room: None,
+        me: Identity::from_secret(&[1; 32]).key(),
+        nick: String::new(),
+        is_member: true,
+        entries: 0,
+        messages: 0,
+        heads: Vec::new(),
+        digest: Digest([0; 32]),
+        drafts: Vec::new(),
+        members: Vec::new(),
+        forked: Vec::new(),
+        peers,
+        behind: 0,
+        documents_in_use: 0,
+        listening: Vec::new(),
+        is_read_only: false,
+    }
+}
+
+fn peer(standing: Option<Standing>, failures: u32) -> PeerStatus {
+    PeerStatus {
+        author: None,
+        nick: None,
+        address: "a:1".to_owned(),
+        standing,
+        failures,
+        is_other_room: false,
+        missing_here: 0,
+        missing_there: 0,
+    }
+}
+
+fn refused() -> NodeEvent {
+    NodeEvent::Engine(Event::DialFailed { address: "a:1".to_owned(), trouble: Trouble::RoomRefused })
+}
+
+#[test]
+fn it_is_over_when_everyone_agreed_or_failed_once() {
+    let watch = Watch::new(&[]);
+    let settled = |peers| watch.is_settled(&status(peers));
+    assert!(settled(vec![]));
+    assert!(settled(vec![peer(Some(Standing::Agreed), 0), peer(None, 1)]));
+    assert!(!settled(vec![peer(None, 0)]));
+    assert!(!settled(vec![peer(Some(Standing::Agreed), 0), peer(Some(Standing::Behind), 0)]));
+}
+
+#[test]
+fn it_is_not_over_while_we_knock() {
+    let mut watch = Watch::new(&["a:1".to_owned()]);
+    let address = "a:1".to_owned();
+    for (event, settled) in [
+        (refused(), false),
+        (NodeEvent::KnockSent { address: address.clone() }, false),
+        (NodeEvent::KnockAnswered { address: address.clone() }, true),
+        (refused(), false),
+        (NodeEvent::OtherRoom { address }, true),
+    ] {
+        assert!(watch.note(&event));
+        assert_eq!(watch.is_settled(&status(vec![peer(None, 1)])), settled, "{event:?}");
+    }
+    assert!(watch.refusal().is_some());
+}
+
+#[test]
+fn a_stranger_at_an_address_nobody_named_is_no_failure() {
+    let mut watch = Watch::new(&[]);
+    watch.note(&refused());
+    watch.note(&NodeEvent::OtherRoom { address: "a:1".to_owned() });
+    assert!(watch.refusal().is_none());
+    assert!(watch.is_settled(&status(vec![peer(None, 1)])));
+}
+
+#[test]
+fn every_address_has_an_outcome() {
+    let author = Identity::from_secret(&[2; 32]).key();
+    let mut watch = Watch::new(&[]);
+    let address = "b:2".to_owned();
+    let agreed =
+        Event::Agreed { connection: ConnectionId(1), author, address, sent: 3, received: 4, millis: 5 };
+    watch.note(&NodeEvent::Engine(agreed));
+    let outcomes = watch.outcomes(&status(vec![peer(None, 2)]));
+    let told: Vec<_> = outcomes.iter().map(|it| (it.address.as_str(), it.agreed, it.received)).collect();
+    assert_eq!(told, [("b:2", true, 4), ("a:1", false, 0)]);
+}
