@@ -1,0 +1,236 @@
+//! The chat: what is typed is said, what is said elsewhere appears.
+
+mod arrivals;
+mod delivery;
+mod editor;
+mod news;
+mod screen;
+mod slash;
+mod talk;
+mod typed;
+mod welcome;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IsTerminal as _};
+
+use replica::home::Home;
+use replica::id::EntryId;
+use replica_sync::conversation::Tag;
+use replica_sync::node::{NodeEvent, Options};
+
+use crate::chat::arrivals::Arrivals;
+use crate::chat::delivery::Delivery;
+use crate::chat::news::News;
+use crate::chat::screen::Screen;
+use crate::chat::typed::{Source, Typed};
+use crate::client::{Client, open_home, user_name};
+use crate::config::{Config, Role, checked_nick};
+use crate::failure::Exit;
+use crate::output::Output;
+use crate::people::People;
+use crate::render::Renderer;
+use crate::signals::Signals;
+use crate::text;
+use crate::time::LocalTime;
+
+/// Runs the chat until its input ends.
+pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
+    let is_person = io::stdin().is_terminal();
+    let mut home = open_home(config)?;
+    name_owner(config, &mut home, is_person, output)?;
+    let mut options = config.options(Role::Serves);
+    options.makes_room = config.peers.is_empty() && config.ticket.is_none();
+    options.attended = is_person;
+    let options = Options { nick: home.state().nick.clone(), ..options };
+    let mut signals = Signals::listen()?;
+    let client = Client::start(home, options).await?;
+    let source = source(config, is_person);
+    let on_screen = io::stdout().is_terminal() && !config.json;
+    let mut chat = Chat {
+        config,
+        output,
+        delivery: Delivery::new(&client.named),
+        client,
+        people: People::default(),
+        renderer: Renderer::new(LocalTime::of_system(), config.color, on_screen),
+        is_person,
+        on_screen,
+        echoes: config.json || matches!(source, Source::Screen(_)),
+        source,
+        asked: BTreeMap::new(),
+        own: BTreeSet::new(),
+        seen: BTreeSet::new(),
+        arrivals: Arrivals::default(),
+        news: News::default(),
+        listening: Vec::new(),
+    };
+    let end = chat.talk(&mut signals).await;
+    let exit = match end {
+        Ok(Ending::Input) => {
+            tokio::select! {
+                () = signals.next() => Ok(Exit::Interrupted),
+                done = chat.deliver() => done.map(|()| Exit::Done),
+            }
+        }
+        Ok(Ending::Signal) => Ok(Exit::Interrupted),
+        Err(error) => Err(error),
+    };
+    let Chat { source, client, .. } = chat;
+    if let Source::Screen(screen) = &source {
+        screen.leave(output).ok();
+    }
+    // The terminal is given back first: stopping may take a moment.
+    drop(source);
+    tokio::select! {
+        () = client.stop() => {}
+        () = signals.next() => {}
+    }
+    exit
+}
+
+/// What the chat ended with.
+enum Ending {
+    Input,
+    Signal,
+}
+
+/// What an open request will be answered with.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Say,
+    Nick,
+    Invite,
+}
+
+struct Chat<'a> {
+    config: &'a Config,
+    output: &'a mut Output,
+    client: Client,
+    people: People,
+    renderer: Renderer,
+    source: Source,
+    /// Whether somebody sits at the input: then a slash is a command.
+    is_person: bool,
+    /// Whether somebody reads the output.
+    on_screen: bool,
+    /// Whether rows written here are printed.
+    echoes: bool,
+    /// Commands under way.
+    asked: BTreeMap<Tag, Asked>,
+    /// Entries written here whose rows are still to come.
+    own: BTreeSet<EntryId>,
+    /// Rows of the first page, which may come again.
+    seen: BTreeSet<EntryId>,
+    arrivals: Arrivals,
+    delivery: Delivery,
+    news: News,
+    listening: Vec<std::net::SocketAddr>,
+}
+
+/// What happened next.
+enum Step {
+    Signal,
+    Event(Box<NodeEvent>),
+    Typed(Typed),
+    Flush,
+}
+
+impl Chat<'_> {
+    /// Until the input ends or a signal comes.
+    async fn talk(&mut self, signals: &mut Signals) -> anyhow::Result<Ending> {
+        loop {
+            let takes_more = self.asked.len() < ASKED_MAX;
+            let step = tokio::select! {
+                () = signals.next() => Step::Signal,
+                event = self.client.next() => Step::Event(Box::new(event?)),
+                typed = self.source.next(), if takes_more => Step::Typed(typed?),
+                () = self.arrivals.due() => Step::Flush,
+            };
+            match step {
+                Step::Signal => return Ok(Ending::Signal),
+                Step::Event(event) => self.on_event(*event).await?,
+                Step::Typed(Typed::End) => return Ok(Ending::Input),
+                Step::Typed(typed) => {
+                    if self.on_typed(typed).await? {
+                        return Ok(Ending::Input);
+                    }
+                }
+                Step::Flush => self.flush()?,
+            }
+        }
+    }
+
+    /// Prints lines of data.
+    fn print(&mut self, lines: &[String]) -> io::Result<()> {
+        if let Source::Screen(screen) = &self.source {
+            return screen.above(lines, self.output);
+        }
+        lines.iter().try_for_each(|line| self.output.data(line))?;
+        self.output.flush()
+    }
+
+    /// Tells something beside the conversation.
+    fn note(&mut self, words: &str) -> io::Result<()> {
+        match &self.source {
+            Source::Screen(screen) if io::stderr().is_terminal() => {
+                if self.config.quiet {
+                    return Ok(());
+                }
+                let dim = |line: &str| {
+                    if self.config.color { format!("\x1b[2m{line}\x1b[0m") } else { line.to_owned() }
+                };
+                let lines: Vec<String> = words.lines().map(dim).collect();
+                screen.above(&lines, self.output)
+            }
+            _ => {
+                self.output.note(words);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Keys of a terminal where there is one that can be drawn on, else lines.
+fn source(config: &Config, is_person: bool) -> Source {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if is_person
+        && io::stdout().is_terminal()
+        && !config.json
+        && !config.plain
+        && !is_dumb
+        && let Ok(screen) = Screen::open()
+    {
+        return Source::Screen(Box::new(screen));
+    }
+    Source::stdin()
+}
+
+/// On the first run, asks what the owner wants to be called, or takes the user's name.
+fn name_owner(config: &Config, home: &mut Home, is_person: bool, output: &mut Output) -> anyhow::Result<()> {
+    let nick = match &config.nick {
+        Some(nick) => nick.clone(),
+        None if home.state().nick.is_some() => return Ok(()),
+        None if is_person && io::stderr().is_terminal() && !config.no_input => ask_name(output)?,
+        None => user_name(),
+    };
+    home.change(|state| state.nick = Some(nick))?;
+    Ok(())
+}
+
+fn ask_name(output: &mut Output) -> io::Result<String> {
+    let usual = user_name();
+    loop {
+        output.ask(&format!("What should others call you? [{}] ", text::name(&usual)));
+        let mut line = String::new();
+        if io::stdin().read_line(&mut line)? == 0 || line.trim().is_empty() {
+            return Ok(usual);
+        }
+        match checked_nick(&line) {
+            Ok(nick) => return Ok(nick),
+            Err(wrong) => output.note(&format!("No: {wrong}.")),
+        }
+    }
+}
+
+/// Messages under way to the disk. More wait in the pipe.
+const ASKED_MAX: usize = 512;

@@ -1,0 +1,103 @@
+//! Who holds what was written in this run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use replica::id::AuthorKey;
+use replica_sync::conversation::ConnectionId;
+use replica_sync::engine::Event;
+use replica_sync::node::Status;
+
+use crate::people::People;
+
+#[cfg(test)]
+mod tests;
+
+/// Counts.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    written: usize,
+    drafts: usize,
+    /// Per person, how much of what was written they hold.
+    held: BTreeMap<AuthorKey, usize>,
+    connected: BTreeMap<ConnectionId, AuthorKey>,
+    /// Addresses named for this run or earlier.
+    named: BTreeSet<String>,
+}
+
+impl Delivery {
+    pub(crate) fn new(named: &[String]) -> Self {
+        Self { named: named.iter().cloned().collect(), ..Self::default() }
+    }
+
+    /// Takes note of an event; of what was written only if it is told by [`Delivery::wrote`].
+    pub(crate) fn note(&mut self, event: &Event) {
+        match event {
+            Event::PeerHere { connection, author } => {
+                self.connected.insert(*connection, *author);
+            }
+            Event::PeerGone { connection, .. } => {
+                self.connected.remove(connection);
+            }
+            // Drafts are not sent before they are entries.
+            Event::Held { author } if self.drafts == 0 => {
+                self.held.insert(*author, self.written);
+            }
+            Event::Agreed { author, .. } => {
+                self.held.insert(*author, self.written);
+            }
+            _ => {}
+        }
+    }
+
+    /// A message is durable.
+    pub(crate) fn wrote(&mut self) {
+        self.written += 1;
+    }
+
+    /// A draft is durable.
+    pub(crate) fn drafted(&mut self) {
+        self.written += 1;
+        self.drafts += 1;
+    }
+
+    /// Whether somebody connected holds all of it, or there was nothing to hold.
+    pub(crate) fn is_done(&self) -> bool {
+        self.written == 0
+            || self.connected.values().any(|author| self.held.get(author) == Some(&self.written))
+    }
+
+    /// Whether somebody may still come to hold it: who is connected, or an address that has not been tried, or, of those
+    /// named for this run, not been reached.
+    pub(crate) fn has_hope(&self, status: &Status) -> bool {
+        let may_come = |address: &String| {
+            let peer = status.peers.iter().find(|peer| peer.address == *address);
+            peer.is_some_and(|peer| peer.standing.is_none())
+        };
+        !self.connected.is_empty()
+            || status.peers.iter().any(|peer| peer.standing.is_none() && peer.failures == 0)
+            || self.named.iter().any(may_come)
+    }
+
+    /// What is held where, in words; none if nothing was written.
+    pub(crate) fn summary(&self, people: &People) -> Option<String> {
+        let messages = match self.written {
+            0 => return None,
+            1 => "1 message".to_owned(),
+            more => format!("{more} messages"),
+        };
+        let holds_all = |(_, count): &(&AuthorKey, &usize)| **count == self.written;
+        let holders: Vec<String> =
+            self.held.iter().filter(holds_all).map(|(author, _)| people.name(author)).collect();
+        let connected: BTreeSet<&AuthorKey> = self.connected.values().collect();
+        let names: Vec<String> = connected.into_iter().map(|author| people.name(author)).collect();
+        Some(if !holders.is_empty() {
+            format!("{messages}: held by {}", holders.join(", "))
+        } else if self.drafts > 0 {
+            format!("{messages}: kept here until you are let in")
+        } else if names.is_empty() {
+            format!("{messages}: kept here; no peer was connected")
+        } else {
+            format!("{messages}: kept here; not confirmed yet by {}", names.join(", "))
+        })
+    }
+}

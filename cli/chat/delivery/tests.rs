@@ -1,0 +1,56 @@
+use replica::identity::Identity;
+
+use super::*;
+
+fn bob() -> AuthorKey {
+    Identity::from_secret(&[2; 32]).key()
+}
+
+fn delivery() -> Delivery {
+    let mut delivery = Delivery::new(&[]);
+    delivery.note(&Event::PeerHere { connection: ConnectionId(1), author: bob() });
+    delivery
+}
+
+fn summary(delivery: &Delivery) -> Option<String> {
+    let mut people = People::default();
+    people.learn(bob(), "bob");
+    delivery.summary(&people)
+}
+
+#[test]
+fn nothing_written_is_done() {
+    assert!(Delivery::default().is_done());
+    assert_eq!(summary(&Delivery::default()), None);
+}
+
+#[test]
+fn what_was_written_after_the_last_confirmation_is_not_held() {
+    let mut delivery = delivery();
+    delivery.wrote();
+    delivery.note(&Event::Held { author: bob() });
+    assert!(delivery.is_done());
+    delivery.wrote();
+    assert!(!delivery.is_done());
+    assert_eq!(summary(&delivery).unwrap(), "2 messages: kept here; not confirmed yet by bob");
+    delivery.note(&Event::Held { author: bob() });
+    assert!(delivery.is_done());
+    assert_eq!(summary(&delivery).unwrap(), "2 messages: held by bob");
+}
+
+#[test]
+fn a_draft_is_held_by_nobody_until_we_agree() {
+    let mut delivery = delivery();
+    delivery.drafted();
+    delivery.note(&Event::Held { author: bob() });
+    assert!(!delivery.is_done());
+    assert_eq!(summary(&delivery).unwrap(), "1 message: kept here until you are let in");
+}
+
+#[test]
+fn without_a_peer_it_is_kept_here() {
+    let mut delivery = Delivery::default();
+    delivery.wrote();
+    assert!(!delivery.is_done());
+    assert_eq!(summary(&delivery).unwrap(), "1 message: kept here; no peer was connected");
+}

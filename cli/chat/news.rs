@@ -1,0 +1,244 @@
+//! What the node tells, in words; each thing once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use replica::id::AuthorKey;
+use replica::identity::words;
+use replica_sync::book::Trouble;
+use replica_sync::conversation::ConnectionId;
+use replica_sync::engine::{Event, Row};
+use replica_sync::node::{NodeError, NodeEvent};
+
+use crate::chat::{Asked, Chat};
+use crate::failure::{Failure, is_refusal, store_failed};
+use crate::json::{self, is_message};
+use crate::people::two_words;
+use crate::text;
+
+/// What was told already.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Addresses of which it was told that nobody answers.
+    silent: BTreeSet<String>,
+    /// Connections of which it was told that all agrees.
+    agreed: BTreeSet<ConnectionId>,
+    /// Those who knock: as shown, by key.
+    knocking: BTreeMap<AuthorKey, String>,
+    knocked: BTreeSet<String>,
+    strangers: BTreeSet<String>,
+}
+
+impl News {
+    /// Somebody wants to hear of an address again.
+    pub(crate) fn asked_for(&mut self, address: &str) {
+        self.silent.remove(address);
+        self.knocked.remove(address);
+        self.strangers.remove(address);
+    }
+
+    /// Who knocks under a name, as it was shown or as two words of the key.
+    pub(crate) fn knocking(&self, name: &str) -> Vec<AuthorKey> {
+        let wanted = text::name(name);
+        let is_meant = |(author, shown): &(&AuthorKey, &String)| {
+            **shown == wanted || two_words(author) == wanted || text::name(shown) == wanted
+        };
+        self.knocking.iter().filter(is_meant).map(|(author, _)| *author).collect()
+    }
+
+    /// Whoever it was does not knock any more.
+    pub(crate) fn let_in(&mut self, author: &AuthorKey) {
+        self.knocking.remove(author);
+    }
+}
+
+impl Chat<'_> {
+    pub(super) async fn on_event(&mut self, event: NodeEvent) -> anyhow::Result<()> {
+        match event {
+            NodeEvent::Engine(event) => return self.on_engine(event).await,
+            NodeEvent::Listening(address) => {
+                self.listening.push(address);
+                self.note(&format!("listening at {address}"))?;
+                if self.config.open {
+                    self.note("ANYONE who can reach this address and knocks is let in (--open).")?;
+                }
+            }
+            NodeEvent::Room { name, is_new, left, .. } => {
+                self.on_room(&name, is_new, left.as_deref()).await?
+            }
+            NodeEvent::Knocking { name, author, address } => {
+                let shown = self.people.shown(&author, Some(&name));
+                let words = words(&author);
+                let address = text::line(&address);
+                self.note(&format!("{shown} ({words}) at {address} knocks: /accept {shown} lets them in"))?;
+                self.news.knocking.insert(author, shown);
+            }
+            NodeEvent::KnockSent { address } if self.news.knocked.insert(address.clone()) => {
+                let nick = self.client.status().await?.nick;
+                let (address, nick) = (text::line(&address), text::name(&nick));
+                let words = words(&self.client.me);
+                self.note(&format!(
+                    "Knocking at {address}: they see your name and the words of your key ({words}). Ask them to type \
+                     /accept {nick}"
+                ))?;
+            }
+            NodeEvent::KnockAnswered { address } => {
+                self.note(&format!("{} answered: you are in one room", text::line(&address)))?;
+            }
+            NodeEvent::KnockRefused { address, bye } => {
+                self.note(&format!("{}. It goes on trying.", Failure::refused(&address, &bye)))?;
+            }
+            NodeEvent::OtherRoom { address } if self.news.strangers.insert(address.clone()) => {
+                let why = Failure::other_room(&address);
+                if self.config.peers.contains(&address) && !self.is_person {
+                    return Err(why.into());
+                }
+                self.note(&format!("{why}: ask them for a ticket, then run `replica join TICKET`"))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn on_engine(&mut self, event: Event) -> anyhow::Result<()> {
+        self.delivery.note(&event);
+        match event {
+            Event::Row(row) => self.on_row(*row)?,
+            Event::Written { tag, id } => {
+                if let Some(Asked::Say) = self.asked.remove(&tag) {
+                    self.delivery.wrote();
+                    self.own.insert(id);
+                }
+            }
+            Event::Draft { tag, draft } => {
+                if tag.and_then(|tag| self.asked.remove(&tag)).is_some() {
+                    self.delivery.drafted();
+                    if self.config.json {
+                        self.output.json(&json::draft(draft.written_ms, &draft.text))?;
+                        self.output.flush()?;
+                    } else {
+                        self.note(&format!("draft (not a member yet): {}", text::line(&draft.text)))?;
+                    }
+                }
+            }
+            Event::Invited { tag, secret, .. } => {
+                self.asked.remove(&tag);
+                let ticket = self.client.ticket(Some(secret)).await?;
+                self.note("This lets others in; they run:")?;
+                self.note(&format!("replica join {ticket}"))?;
+            }
+            Event::Refused { tag, error } => {
+                if self.asked.remove(&tag).is_some() {
+                    self.refused(&error)?;
+                }
+            }
+            Event::PeerHere { author, .. } => {
+                self.news.let_in(&author);
+                self.note(&format!("{} is connected", self.people.name(&author)))?;
+            }
+            Event::PeerGone { connection, author } => {
+                self.news.agreed.remove(&connection);
+                self.note(&format!("{} is gone", self.people.name(&author)))?;
+            }
+            Event::Agreed { connection, author, sent, received, .. } => {
+                self.flush()?;
+                if self.news.agreed.insert(connection) {
+                    let name = self.people.name(&author);
+                    self.note(&format!(
+                        "{name} and you have the same history ({sent} sent, {received} received)"
+                    ))?;
+                }
+            }
+            other => self.on_trouble(other)?,
+        }
+        Ok(())
+    }
+
+    /// Whether it has not been told yet that nobody answers at an address that somebody named.
+    fn is_news(&mut self, address: &str) -> bool {
+        self.client.named.iter().any(|named| named == address) && self.news.silent.insert(address.to_owned())
+    }
+
+    fn on_trouble(&mut self, event: Event) -> anyhow::Result<()> {
+        match event {
+            Event::DialFailed { address, trouble: Trouble::Unreachable } if self.is_news(&address) => {
+                self.note(&format!("nobody answers at {} yet; it goes on trying", text::line(&address)))?;
+            }
+            Event::Bye { address, bye } if is_refusal(bye.reason) => {
+                self.note(&Failure::refused(&address, &bye).to_string())?;
+            }
+            Event::Offence { address, text, .. } => {
+                self.note(&format!("{} was sent away: {}", text::line(&address), text::line(&text)))?;
+            }
+            Event::Forked(chain) => {
+                let name = self.people.name(&chain.author);
+                self.note(&format!("{name} wrote from two copies of one home; both are shown"))?;
+            }
+            Event::Renewed => self.note("This home was used elsewhere too; both go on, as one person.")?,
+            Event::ReadOnly => {
+                if !self.is_person {
+                    return Err(store_failed().into());
+                }
+                self.note(&format!("{}. You can still read.", store_failed()))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_row(&mut self, row: Row) -> anyhow::Result<()> {
+        self.people.learn_row(&row);
+        let is_own = self.own.remove(&row.id);
+        if self.seen.remove(&row.id) || is_own && !self.echoes {
+            return Ok(());
+        }
+        if self.config.json {
+            if is_message(&row) {
+                self.output.json(&json::row(&row))?;
+                self.output.flush()?;
+            }
+            return Ok(());
+        }
+        if self.on_screen && !is_own {
+            self.arrivals.push(row);
+            return Ok(());
+        }
+        self.flush()?;
+        let lines = self.renderer.row(&row, &self.people);
+        self.print(&lines)?;
+        Ok(())
+    }
+
+    /// Until somebody connected holds what was written in this run, a few seconds at most; then says who does.
+    pub(super) async fn deliver(&mut self) -> anyhow::Result<()> {
+        let kept = async {
+            while self.asked.values().any(|asked| matches!(asked, Asked::Say)) {
+                let event = self.client.next().await?;
+                self.on_event(event).await?;
+            }
+            Ok::<(), anyhow::Error>(())
+        };
+        tokio::time::timeout(KEEP_TIME, kept).await.map_err(|_| NodeError::Stopped)??;
+        let held = async {
+            while !self.delivery.is_done() && self.delivery.has_hope(&*self.client.status().await?) {
+                let event = self.client.next().await?;
+                self.on_event(event).await?;
+            }
+            Ok::<(), anyhow::Error>(())
+        };
+        if let Ok(held) = tokio::time::timeout(HELD_TIME, held).await {
+            held?;
+        }
+        self.flush()?;
+        if let Some(summary) = self.delivery.summary(&self.people) {
+            self.note(&summary)?;
+        }
+        Ok(())
+    }
+}
+
+/// How long a slow disk may take.
+const KEEP_TIME: Duration = Duration::from_secs(30);
+
+/// How long somebody may take to confirm.
+const HELD_TIME: Duration = Duration::from_secs(5);

@@ -1,0 +1,129 @@
+//! Lines that begin with a slash, on a terminal.
+
+use std::time::Duration;
+
+use crate::config::{checked_nick, peer_address};
+use crate::time::parse_span;
+
+#[cfg(test)]
+mod tests;
+
+/// What a line means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It is said.
+    Say(String),
+    /// Something is done.
+    Do(Slash),
+    /// Nothing is done; these words say why.
+    Hint(String),
+}
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Slash {
+    Help,
+    Nick(String),
+    Who,
+    Peers,
+    Status,
+    Invite { expires: Option<Duration>, uses: Option<u32> },
+    Accept(String),
+    Peer(String),
+    Quit,
+}
+
+/// What `/help` prints.
+pub(crate) const HELP: &str = "\
+/who                who is in the room, with the words of their keys
+/nick NAME          be called otherwise
+/invite [7d] [N]    print a ticket for others; it holds so long, for so many
+/accept NAME        let in who knocks
+/peer HOST:PORT     dial another peer, from now on
+/peers  /status     how they stand, how this replica stands
+/quit               leave (so do Ctrl+C and Ctrl+D); what you wrote is kept
+//text              say what begins with a slash
+Alt+Enter starts a new line.";
+
+const WORDS: [&str; 9] = ["help", "nick", "who", "peers", "status", "invite", "accept", "peer", "quit"];
+
+/// Reads a line that was typed.
+pub(crate) fn read(line: &str) -> Meaning {
+    let Some(rest) = line.strip_prefix('/') else { return Meaning::Say(line.to_owned()) };
+    if rest.starts_with('/') {
+        return Meaning::Say(rest.to_owned());
+    }
+    let (word, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    match command(word, argument.trim()) {
+        Ok(Some(slash)) => Meaning::Do(slash),
+        Ok(None) => Meaning::Hint(unknown(word)),
+        Err(hint) => Meaning::Hint(hint),
+    }
+}
+
+fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
+    let needed = |what: &str| {
+        if argument.is_empty() { Err(format!("Write /{word} {what}")) } else { Ok(argument.to_owned()) }
+    };
+    Ok(Some(match word {
+        "help" | "h" | "?" => Slash::Help,
+        "nick" => Slash::Nick(checked_nick(&needed("NAME")?).map_err(|error| format!("No: {error}."))?),
+        "who" => Slash::Who,
+        "peers" => Slash::Peers,
+        "status" => Slash::Status,
+        "invite" => invite(argument)?,
+        "accept" => Slash::Accept(needed("NAME, as it was shown when they knocked")?),
+        "peer" => {
+            let address = needed("HOST:PORT")?;
+            if address.starts_with(replica_sync::ticket::PREFIX) {
+                return Err(
+                    "A ticket leads into its own room: leave, and run `replica join TICKET`".to_owned()
+                );
+            }
+            Slash::Peer(peer_address(&address).map_err(|error| format!("No: {error}."))?)
+        }
+        "quit" | "q" | "exit" => Slash::Quit,
+        _ => return Ok(None),
+    }))
+}
+
+fn invite(argument: &str) -> Result<Slash, String> {
+    let (mut expires, mut uses) = (Some(INVITE_SPAN), None);
+    for word in argument.split_whitespace() {
+        match word.parse::<u32>() {
+            Ok(number) if number > 0 => uses = Some(number),
+            _ => expires = parse_span(word).map_err(|hint| format!("Write /invite 7d 3: {hint}"))?,
+        }
+    }
+    Ok(Slash::Invite { expires, uses })
+}
+
+fn unknown(word: &str) -> String {
+    let nearest = WORDS.into_iter().min_by_key(|known| distance(word, known));
+    let near = nearest.filter(|known| distance(word, known) <= 2);
+    let meant = near.map_or_else(|| "/help lists them".to_owned(), |known| format!("did you mean /{known}?"));
+    let word = crate::text::name(word);
+    format!("There is no /{word}; {meant} Nothing was sent; //{word} says it as text.")
+}
+
+/// How many letters have to be added, removed or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().take(WORD_CHARS_MAX).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// How long an invite holds unless said otherwise.
+const INVITE_SPAN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// No command is near this long.
+const WORD_CHARS_MAX: usize = 16;

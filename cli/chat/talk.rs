@@ -1,0 +1,175 @@
+//! What is typed, and what follows from it.
+
+use replica_sync::engine::Command;
+use replica_sync::node::NodeError;
+
+use crate::chat::slash::{self, HELP, Meaning, Slash};
+use crate::chat::typed::{Source, Typed};
+use crate::chat::{Asked, Chat, arrivals};
+use crate::commands::{invite::expires_ms, status};
+use crate::failure;
+use crate::people::two_words;
+use crate::text;
+
+impl Chat<'_> {
+    /// Does what was typed. Says whether that was the end.
+    pub(super) async fn on_typed(&mut self, typed: Typed) -> anyhow::Result<bool> {
+        match typed {
+            Typed::Line(line) => {
+                if let Source::Screen(screen) = &self.source {
+                    screen.draw(self.output)?;
+                }
+                if line.trim().is_empty() && (self.is_person || line.is_empty()) {
+                    return Ok(false);
+                }
+                let meaning = if self.is_person { slash::read(&line) } else { Meaning::Say(line) };
+                match meaning {
+                    Meaning::Say(text) => self.say(text).await?,
+                    Meaning::Hint(words) => self.note(&words)?,
+                    Meaning::Do(Slash::Quit) => return Ok(true),
+                    Meaning::Do(slash) => self.do_slash(slash).await?,
+                }
+            }
+            Typed::TooLong => self.note(TOO_LONG)?,
+            Typed::Edited => {
+                if let Source::Screen(screen) = &self.source {
+                    screen.draw(self.output)?;
+                }
+            }
+            Typed::Cleared => {
+                if let Source::Screen(screen) = &self.source {
+                    screen.clear(self.output)?;
+                }
+            }
+            Typed::End => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    async fn say(&mut self, text: String) -> anyhow::Result<()> {
+        if text.len() > replica::limits::MESSAGE_BYTES_MAX {
+            self.note(TOO_LONG)?;
+            return Ok(());
+        }
+        self.ask(Command::Say(text), Asked::Say).await
+    }
+
+    async fn ask(&mut self, command: Command, asked: Asked) -> anyhow::Result<()> {
+        let tag = self.client.command(command).await?;
+        self.asked.insert(tag, asked);
+        Ok(())
+    }
+
+    async fn do_slash(&mut self, slash: Slash) -> anyhow::Result<()> {
+        match slash {
+            Slash::Help => self.note(HELP)?,
+            Slash::Nick(name) => self.ask(Command::SetNick(name), Asked::Nick).await?,
+            Slash::Who => self.tell_who().await?,
+            Slash::Peers => {
+                let status = self.client.status().await?;
+                let lines = status.peers.iter().map(|peer| crate::commands::peers::line(peer, &self.people));
+                let lines: Vec<String> = lines.collect();
+                let none = "No peer is known: /invite and /peer bring some.".to_owned();
+                self.note(&if lines.is_empty() { none } else { lines.join("\n") })?;
+            }
+            Slash::Status => {
+                let lines = status::lines(&*self.client.status().await?);
+                self.note(&lines.join("\n"))?;
+            }
+            Slash::Invite { expires, uses } => {
+                let command = Command::Invite { expires_ms: expires_ms(expires), uses };
+                self.ask(command, Asked::Invite).await?;
+            }
+            Slash::Accept(name) => self.accept(&name).await?,
+            Slash::Peer(address) => {
+                self.client.named.push(address.clone());
+                self.news.asked_for(&address);
+                self.client.command(Command::Dial(address.clone())).await?;
+                self.note(&format!("dialling {address}"))?;
+            }
+            Slash::Quit => {}
+        }
+        Ok(())
+    }
+
+    async fn tell_who(&mut self) -> anyhow::Result<()> {
+        let status = self.client.status().await?;
+        let mut lines = Vec::new();
+        for (author, _, is_member) in &status.members {
+            let is_here =
+                status.peers.iter().any(|peer| peer.author == Some(*author) && peer.standing.is_some());
+            let mark = match (*author == status.me, is_here, is_member) {
+                (true, _, _) => "you",
+                (_, _, false) => "left",
+                (_, true, _) => "connected",
+                _ => "not connected",
+            };
+            let words = replica::identity::words(author);
+            lines.push(format!("{} · {words} · {mark}", self.people.name(author)));
+        }
+        if lines.is_empty() {
+            lines.push("Nobody yet: there is no room.".to_owned());
+        }
+        self.note(&lines.join("\n"))?;
+        Ok(())
+    }
+
+    /// Lets in who was shown under this name. By key, so that nobody comes in under somebody else's name.
+    async fn accept(&mut self, name: &str) -> anyhow::Result<()> {
+        let found = self.news.knocking(name);
+        let author = match found.as_slice() {
+            [author] => *author,
+            [] => {
+                self.note(&format!("Nobody called {} knocks.", text::name(name)))?;
+                return Ok(());
+            }
+            several => {
+                let names: Vec<String> =
+                    several.iter().map(|author| format!("/accept {}", two_words(author))).collect();
+                self.note(&format!("Several knock under that name. Say which: {}", names.join(" or ")))?;
+                return Ok(());
+            }
+        };
+        match self.client.accept(author.to_string()).await {
+            Ok(name) => {
+                self.news.let_in(&author);
+                self.note(&format!("{} is let in.", text::name(&name)))?;
+            }
+            Err(NodeError::NobodyKnocks) => {
+                self.news.let_in(&author);
+                self.note("They are gone; they will knock again if they go on trying.")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Prints what came in a burst.
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        let Some(burst) = self.arrivals.take() else { return Ok(()) };
+        if burst.count > arrivals::SHOWN_WHOLE {
+            self.note(&format!("{} messages arrived; the last {}:", burst.count, burst.rows.len()))?;
+        }
+        let mut lines = Vec::new();
+        for row in &burst.rows {
+            lines.extend(self.renderer.row(row, &self.people));
+        }
+        self.print(&lines)?;
+        match burst.late {
+            0 => {}
+            1 => self.note("↷ 1 earlier message arrived: its place is further up")?,
+            late => self.note(&format!("↷ {late} earlier messages arrived: their places are further up"))?,
+        }
+        Ok(())
+    }
+
+    /// A command could not be carried out.
+    pub(super) fn refused(&mut self, error: &replica_sync::conversation::SayError) -> anyhow::Result<()> {
+        let told = failure::of_say(error);
+        let next = told.next.map(|next| format!(" {next}")).unwrap_or_default();
+        self.note(&format!("Not done: {}.{next}", told.what))?;
+        Ok(())
+    }
+}
+
+const TOO_LONG: &str = "Not sent: a message has at most 16384 bytes. Say it in several.";
