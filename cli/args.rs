@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::time::Span;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 /// Chat without a server. Everyone keeps the whole conversation, writes to it online or not, and syncs with any peer.
@@ -132,7 +133,7 @@ pub(crate) enum Task {
     Invite {
         /// How long it holds: 30m, 12h, 7d, 2w or never.
         #[arg(long, value_name = "TIME", default_value = "7d", value_parser = crate::time::parse_span)]
-        expires: Option<std::time::Duration>,
+        expires: Span,
         /// How many may use it [default: any number].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         uses: Option<u32>,

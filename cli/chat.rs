@@ -28,6 +28,7 @@ use crate::config::{Config, Role, checked_nick};
 use crate::failure::Exit;
 use crate::output::Output;
 use crate::people::People;
+use crate::presence::Presence;
 use crate::render::Renderer;
 use crate::signals::Signals;
 use crate::text;
@@ -49,7 +50,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut chat = Chat {
         config,
         output,
-        delivery: Delivery::new(&client.named),
+        delivery: Delivery::new(config),
         client,
         people: People::default(),
         renderer: Renderer::new(LocalTime::of_system(), config.color, on_screen),
@@ -61,6 +62,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         own: BTreeSet::new(),
         seen: BTreeSet::new(),
         arrivals: Arrivals::default(),
+        presence: Presence::default(),
         news: News::default(),
         listening: Vec::new(),
     };
@@ -123,6 +125,7 @@ struct Chat<'a> {
     seen: BTreeSet<EntryId>,
     arrivals: Arrivals,
     delivery: Delivery,
+    presence: Presence,
     news: News,
     listening: Vec<std::net::SocketAddr>,
 }

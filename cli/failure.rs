@@ -55,10 +55,10 @@ impl Failure {
         Self::new(Exit::Refused, what, next)
     }
 
-    /// There is another room at an address that was named.
+    /// Whoever is at an address that was named is in another room, and does not answer knocks.
     pub(crate) fn other_room(address: &str) -> Self {
-        let what = format!("what answers at {} is not this room", text::line(address));
-        let next = "Ask them for a ticket (`replica invite` prints one), then run `replica join TICKET`.";
+        let what = format!("{} is in a room that we are not in", text::line(address));
+        let next = "Ask there for a ticket (`replica invite` prints one), then run `replica join TICKET`.";
         Self::new(Exit::Refused, what, next)
     }
 }

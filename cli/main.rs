@@ -10,6 +10,7 @@ mod json;
 mod logging;
 mod output;
 mod people;
+mod presence;
 mod render;
 mod signals;
 mod text;

@@ -1,5 +1,6 @@
 //! Rows as people read them.
 
+use replica::entry::Kind;
 use replica::id::AuthorKey;
 use replica_sync::engine::Row;
 use unicode_width::UnicodeWidthStr as _;
@@ -36,7 +37,9 @@ impl Renderer {
             self.local.full(row.claimed_ms)
         };
         let late = if row.rows_after > 0 { "↷ " } else { "  " };
-        let name = people.shown(&row.author, row.nick.as_deref());
+        let is_naming = row.kind == Kind::Nickname.number();
+        let nick = row.nick.as_deref().filter(|_| !is_naming);
+        let name = people.shown(&row.author, nick);
         let said = text::lines(&row.text);
         if !is_message(row) {
             let line = format!("* {name} {}", said.join(" "));

@@ -49,10 +49,14 @@ impl LocalTime {
     }
 }
 
-/// A duration such as `30m`, `12h`, `7d` or `2w`; none for `never`.
-pub(crate) fn parse_span(text: &str) -> Result<Option<Duration>, &'static str> {
+/// How long something holds; none is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Option<Duration>);
+
+/// Reads `30m`, `12h`, `7d`, `2w` or `never`.
+pub(crate) fn parse_span(text: &str) -> Result<Span, &'static str> {
     if text == "never" {
-        return Ok(None);
+        return Ok(Span(None));
     }
     let wrong = "write a number and s, m, h, d or w, as in 7d; or never";
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(wrong)?;
@@ -67,7 +71,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Option<Duration>, &'static str> {
     let number: u64 = number.parse().map_err(|_| wrong)?;
     let seconds =
         number.checked_mul(seconds).filter(|it| (1..=SPAN_SECONDS_MAX).contains(it)).ok_or(wrong)?;
-    Ok(Some(Duration::from_secs(seconds)))
+    Ok(Span(Some(Duration::from_secs(seconds))))
 }
 
 /// A thousand years: still a time that can be written.

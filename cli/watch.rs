@@ -106,11 +106,12 @@ impl Watch {
         true
     }
 
-    /// Whether every address was met or failed once, and whoever was met agrees.
+    /// Whether every address was met or failed once, and whoever was met agrees and said so.
     pub(crate) fn is_settled(&self, status: &Status) -> bool {
+        let agreed = |address: &str| self.agreed.values().any(|outcome| outcome.address == address);
         self.knocking.is_empty()
             && status.peers.iter().all(|peer| match peer.standing {
-                Some(standing) => standing == Standing::Agreed,
+                Some(standing) => standing == Standing::Agreed && agreed(&peer.address),
                 None => peer.failures > 0 || peer.is_other_room,
             })
     }

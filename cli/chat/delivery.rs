@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use replica::id::AuthorKey;
-use replica_sync::conversation::ConnectionId;
 use replica_sync::engine::Event;
 use replica_sync::node::Status;
 
+use crate::config::Config;
 use crate::people::People;
 
 #[cfg(test)]
@@ -19,25 +19,19 @@ pub(crate) struct Delivery {
     drafts: usize,
     /// Per person, how much of what was written they hold.
     held: BTreeMap<AuthorKey, usize>,
-    connected: BTreeMap<ConnectionId, AuthorKey>,
-    /// Addresses named for this run or earlier.
+    /// Addresses named for this run.
     named: BTreeSet<String>,
 }
 
 impl Delivery {
-    pub(crate) fn new(named: &[String]) -> Self {
-        Self { named: named.iter().cloned().collect(), ..Self::default() }
+    pub(crate) fn new(config: &Config) -> Self {
+        let of_ticket = config.ticket.iter().flat_map(|ticket| &ticket.addresses);
+        Self { named: config.peers.iter().chain(of_ticket).cloned().collect(), ..Self::default() }
     }
 
     /// Takes note of an event; of what was written only if it is told by [`Delivery::wrote`].
     pub(crate) fn note(&mut self, event: &Event) {
         match event {
-            Event::PeerHere { connection, author } => {
-                self.connected.insert(*connection, *author);
-            }
-            Event::PeerGone { connection, .. } => {
-                self.connected.remove(connection);
-            }
             // Drafts are not sent before they are entries.
             Event::Held { author } if self.drafts == 0 => {
                 self.held.insert(*author, self.written);
@@ -61,25 +55,25 @@ impl Delivery {
     }
 
     /// Whether somebody connected holds all of it, or there was nothing to hold.
-    pub(crate) fn is_done(&self) -> bool {
-        self.written == 0
-            || self.connected.values().any(|author| self.held.get(author) == Some(&self.written))
+    pub(crate) fn is_done(&self, connected: &BTreeSet<AuthorKey>) -> bool {
+        self.written == 0 || connected.iter().any(|author| self.held.get(author) == Some(&self.written))
     }
 
     /// Whether somebody may still come to hold it: who is connected, or an address that has not been tried, or, of those
     /// named for this run, not been reached.
     pub(crate) fn has_hope(&self, status: &Status) -> bool {
+        let is_connected = status.peers.iter().any(|peer| peer.standing.is_some());
         let may_come = |address: &String| {
             let peer = status.peers.iter().find(|peer| peer.address == *address);
             peer.is_some_and(|peer| peer.standing.is_none())
         };
-        !self.connected.is_empty()
+        is_connected
             || status.peers.iter().any(|peer| peer.standing.is_none() && peer.failures == 0)
             || self.named.iter().any(may_come)
     }
 
     /// What is held where, in words; none if nothing was written.
-    pub(crate) fn summary(&self, people: &People) -> Option<String> {
+    pub(crate) fn summary(&self, connected: &BTreeSet<AuthorKey>, people: &People) -> Option<String> {
         let messages = match self.written {
             0 => return None,
             1 => "1 message".to_owned(),
@@ -88,8 +82,7 @@ impl Delivery {
         let holds_all = |(_, count): &(&AuthorKey, &usize)| **count == self.written;
         let holders: Vec<String> =
             self.held.iter().filter(holds_all).map(|(author, _)| people.name(author)).collect();
-        let connected: BTreeSet<&AuthorKey> = self.connected.values().collect();
-        let names: Vec<String> = connected.into_iter().map(|author| people.name(author)).collect();
+        let names: Vec<String> = connected.iter().map(|author| people.name(author)).collect();
         Some(if !holders.is_empty() {
             format!("{messages}: held by {}", holders.join(", "))
         } else if self.drafts > 0 {

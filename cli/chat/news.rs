@@ -6,7 +6,6 @@ use std::time::Duration;
 use replica::id::AuthorKey;
 use replica::identity::words;
 use replica_sync::book::Trouble;
-use replica_sync::conversation::ConnectionId;
 use replica_sync::engine::{Event, Row};
 use replica_sync::node::{NodeError, NodeEvent};
 
@@ -14,6 +13,7 @@ use crate::chat::{Asked, Chat};
 use crate::failure::{Failure, is_refusal, store_failed};
 use crate::json::{self, is_message};
 use crate::people::two_words;
+use crate::presence::Change;
 use crate::text;
 
 /// What was told already.
@@ -21,8 +21,8 @@ use crate::text;
 pub(crate) struct News {
     /// Addresses of which it was told that nobody answers.
     silent: BTreeSet<String>,
-    /// Connections of which it was told that all agrees.
-    agreed: BTreeSet<ConnectionId>,
+    /// People of whom it was told, since they came, that all agrees.
+    agreed: BTreeSet<AuthorKey>,
     /// Those who knock: as shown, by key.
     knocking: BTreeMap<AuthorKey, String>,
     knocked: BTreeSet<String>,
@@ -102,6 +102,17 @@ impl Chat<'_> {
 
     async fn on_engine(&mut self, event: Event) -> anyhow::Result<()> {
         self.delivery.note(&event);
+        match self.presence.note(&event) {
+            Some(Change::Came(author)) => {
+                self.news.let_in(&author);
+                self.note(&format!("{} is connected", self.people.name(&author)))?;
+            }
+            Some(Change::Left(author)) => {
+                self.news.agreed.remove(&author);
+                self.note(&format!("{} is gone", self.people.name(&author)))?;
+            }
+            None => {}
+        }
         match event {
             Event::Row(row) => self.on_row(*row)?,
             Event::Written { tag, id } => {
@@ -132,17 +143,9 @@ impl Chat<'_> {
                     self.refused(&error)?;
                 }
             }
-            Event::PeerHere { author, .. } => {
-                self.news.let_in(&author);
-                self.note(&format!("{} is connected", self.people.name(&author)))?;
-            }
-            Event::PeerGone { connection, author } => {
-                self.news.agreed.remove(&connection);
-                self.note(&format!("{} is gone", self.people.name(&author)))?;
-            }
-            Event::Agreed { connection, author, sent, received, .. } => {
+            Event::Agreed { author, sent, received, .. } => {
                 self.flush()?;
-                if self.news.agreed.insert(connection) {
+                if self.news.agreed.insert(author) {
                     let name = self.people.name(&author);
                     self.note(&format!(
                         "{name} and you have the same history ({sent} sent, {received} received)"
@@ -220,7 +223,9 @@ impl Chat<'_> {
         };
         tokio::time::timeout(KEEP_TIME, kept).await.map_err(|_| NodeError::Stopped)??;
         let held = async {
-            while !self.delivery.is_done() && self.delivery.has_hope(&*self.client.status().await?) {
+            while !self.delivery.is_done(self.presence.people())
+                && self.delivery.has_hope(&*self.client.status().await?)
+            {
                 let event = self.client.next().await?;
                 self.on_event(event).await?;
             }
@@ -230,7 +235,7 @@ impl Chat<'_> {
             held?;
         }
         self.flush()?;
-        if let Some(summary) = self.delivery.summary(&self.people) {
+        if let Some(summary) = self.delivery.summary(self.presence.people(), &self.people) {
             self.note(&summary)?;
         }
         Ok(())

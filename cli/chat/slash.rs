@@ -92,7 +92,7 @@ fn invite(argument: &str) -> Result<Slash, String> {
     for word in argument.split_whitespace() {
         match word.parse::<u32>() {
             Ok(number) if number > 0 => uses = Some(number),
-            _ => expires = parse_span(word).map_err(|hint| format!("Write /invite 7d 3: {hint}"))?,
+            _ => expires = parse_span(word).map_err(|hint| format!("Write /invite 7d 3: {hint}"))?.0,
         }
     }
     Ok(Slash::Invite { expires, uses })

@@ -10,7 +10,7 @@ use crate::config::{Config, Role};
 use crate::failure::Exit;
 use crate::json;
 use crate::output::Output;
-use crate::time::{now_ms, rfc3339};
+use crate::time::{LocalTime, now_ms};
 
 /// Publishes an invite and prints its ticket.
 pub(crate) async fn run(
@@ -46,10 +46,15 @@ pub(crate) async fn run(
     }
     output.flush()?;
     client.stop().await;
-    let until = expires_ms.map_or_else(|| "without end".to_owned(), |ms| format!("until {}", rfc3339(ms)));
-    let whom = uses.map_or_else(|| "whoever has it".to_owned(), |uses| format!("{uses} who have it"));
+    let until =
+        expires_ms.map_or_else(String::new, |ms| format!(" until {}", LocalTime::of_system().full(ms)));
+    let whom = match uses {
+        None => "Whoever has this ticket comes in".to_owned(),
+        Some(1) => "The first who uses this ticket comes in".to_owned(),
+        Some(uses) => format!("The first {uses} who use this ticket come in"),
+    };
     output.note(&format!(
-        "This lets {whom} in, {until}. They run `replica join TICKET`; keep `replica` running here to answer them."
+        "{whom}{until}, with `replica join TICKET`. Keep `replica` running here, so that somebody answers."
     ));
     if ticket.addresses.is_empty() {
         output.note("It names no address: they have to name one with --peer HOST:PORT as well.");

@@ -75,8 +75,9 @@ pub(crate) async fn run(
         client.stop().await;
         let people = People::of_status(&status);
         let names: Vec<String> = delivery.held.iter().map(|author| people.name(author)).collect();
-        let by = if names.is_empty() { "nobody else yet".to_owned() } else { names.join(", ") };
-        output.note(&format!("held by {by}"));
+        if !names.is_empty() {
+            output.note(&format!("held by {}", names.join(", ")));
+        }
         return match (is_done, delivery.watch.refusal()) {
             (true, _) => Ok(Exit::Done),
             (false, Some(refusal)) => Err(refusal.clone().into()),

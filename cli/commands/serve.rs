@@ -9,6 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::json;
 use crate::output::Output;
 use crate::people::People;
+use crate::presence::{Change, Presence};
 use crate::signals::Signals;
 use crate::text;
 
@@ -19,11 +20,19 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
     let mut client = writer(config, options).await?;
     let mut people = People::of_status(&*client.status().await?);
+    let mut presence = Presence::default();
     loop {
         let event = tokio::select! {
             () = signals.next() => break,
             event = client.next() => event?,
         };
+        if let NodeEvent::Engine(event) = &event {
+            match presence.note(event) {
+                Some(Change::Came(author)) => output.note(&format!("{} is connected", people.name(&author))),
+                Some(Change::Left(author)) => output.note(&format!("{} is gone", people.name(&author))),
+                None => {}
+            }
+        }
         match event {
             NodeEvent::Listening(address) => {
                 if config.json {
@@ -49,12 +58,6 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
             }
             NodeEvent::OtherRoom { address } => output.note(&Failure::other_room(&address).to_string()),
             NodeEvent::Engine(Event::Row(row)) => people.learn_row(&row),
-            NodeEvent::Engine(Event::PeerHere { author, .. }) => {
-                output.note(&format!("{} is connected", people.name(&author)));
-            }
-            NodeEvent::Engine(Event::PeerGone { author, .. }) => {
-                output.note(&format!("{} is gone", people.name(&author)));
-            }
             NodeEvent::Engine(Event::Agreed { author, sent, received, .. }) => {
                 output
                     .note(&format!("agreed with {}: {sent} sent, {received} received", people.name(&author)));

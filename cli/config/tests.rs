@@ -86,3 +86,27 @@ fn offline_is_offline() {
     assert_eq!((options.listen, options.dials), (Listen::Nowhere, false));
     assert!(config("--offline --listen 127.0.0.1:0").is_err());
 }
+
+#[test]
+fn every_subcommand_is_read() {
+    let ticket = ticket(1, "a:1");
+    for line in [
+        "send hi there --wait",
+        "send -",
+        "send hi --wait 2 --timeout 5",
+        "log -n 3 --search x --all",
+        "tail -n 3",
+        "sync --timeout 3",
+        "serve",
+        "invite",
+        "invite --expires never --uses 2",
+        &format!("join {ticket}"),
+        "status",
+        "peers",
+        "whoami",
+        "verify",
+        "export x",
+    ] {
+        config(line).unwrap();
+    }
+}

@@ -2,6 +2,7 @@ use replica::entry::Kind;
 
 use super::*;
 use crate::json::tests::message;
+use crate::people::two_words;
 
 fn renderer(color: bool, screen: bool) -> Renderer {
     Renderer::new(LocalTime::utc(), color, screen)
@@ -44,9 +45,12 @@ fn what_came_late_is_marked() {
 
 #[test]
 fn what_is_not_a_message_is_told_in_words() {
-    let event = Row { kind: Kind::Nickname.number(), ..message("is called\nann") };
+    let event = Row { kind: Kind::Leave.number(), ..message("left\nus") };
     let lines = renderer(false, false).row(&event, &People::default());
-    assert_eq!(lines, ["2026-11-22 09:14   * ann is called ann"]);
+    assert_eq!(lines, ["2026-11-22 09:14   * ann left us"]);
+    let event = Row { kind: Kind::Nickname.number(), ..message("is called ann") };
+    let lines = renderer(false, false).row(&event, &People::default());
+    assert_eq!(lines, [format!("2026-11-22 09:14   * {} is called ann", two_words(&event.author))]);
 }
 
 #[test]

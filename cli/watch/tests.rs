@@ -42,14 +42,24 @@ fn refused() -> NodeEvent {
     NodeEvent::Engine(Event::DialFailed { address: "a:1".to_owned(), trouble: Trouble::RoomRefused })
 }
 
+fn agreed(address: &str) -> NodeEvent {
+    let author = Identity::from_secret(&[2; 32]).key();
+    let (connection, address) = (ConnectionId(1), address.to_owned());
+    NodeEvent::Engine(Event::Agreed { connection, author, address, sent: 3, received: 4, millis: 5 })
+}
+
 #[test]
 fn it_is_over_when_everyone_agreed_or_failed_once() {
-    let watch = Watch::new(&[]);
-    let settled = |peers| watch.is_settled(&status(peers));
-    assert!(settled(vec![]));
-    assert!(settled(vec![peer(Some(Standing::Agreed), 0), peer(None, 1)]));
-    assert!(!settled(vec![peer(None, 0)]));
-    assert!(!settled(vec![peer(Some(Standing::Agreed), 0), peer(Some(Standing::Behind), 0)]));
+    let mut watch = Watch::new(&[]);
+    let settled = |watch: &Watch, peers| watch.is_settled(&status(peers));
+    assert!(settled(&watch, vec![]));
+    assert!(settled(&watch, vec![peer(None, 1)]));
+    assert!(!settled(&watch, vec![peer(None, 0)]));
+    let agrees = peer(Some(Standing::Agreed), 0);
+    assert!(!settled(&watch, vec![agrees.clone()]), "it was not told yet");
+    watch.note(&agreed("a:1"));
+    assert!(settled(&watch, vec![agrees.clone(), peer(None, 1)]));
+    assert!(!settled(&watch, vec![agrees, peer(Some(Standing::Behind), 0)]));
 }
 
 #[test]
@@ -80,12 +90,8 @@ fn a_stranger_at_an_address_nobody_named_is_no_failure() {
 
 #[test]
 fn every_address_has_an_outcome() {
-    let author = Identity::from_secret(&[2; 32]).key();
     let mut watch = Watch::new(&[]);
-    let address = "b:2".to_owned();
-    let agreed =
-        Event::Agreed { connection: ConnectionId(1), author, address, sent: 3, received: 4, millis: 5 };
-    watch.note(&NodeEvent::Engine(agreed));
+    watch.note(&agreed("b:2"));
     let outcomes = watch.outcomes(&status(vec![peer(None, 2)]));
     let told: Vec<_> = outcomes.iter().map(|it| (it.address.as_str(), it.agreed, it.received)).collect();
     assert_eq!(told, [("b:2", true, 4), ("a:1", false, 0)]);

@@ -6,51 +6,49 @@ fn bob() -> AuthorKey {
     Identity::from_secret(&[2; 32]).key()
 }
 
-fn delivery() -> Delivery {
-    let mut delivery = Delivery::new(&[]);
-    delivery.note(&Event::PeerHere { connection: ConnectionId(1), author: bob() });
-    delivery
+fn connected() -> BTreeSet<AuthorKey> {
+    BTreeSet::from([bob()])
 }
 
-fn summary(delivery: &Delivery) -> Option<String> {
+fn summary(delivery: &Delivery, connected: &BTreeSet<AuthorKey>) -> Option<String> {
     let mut people = People::default();
     people.learn(bob(), "bob");
-    delivery.summary(&people)
+    delivery.summary(connected, &people)
 }
 
 #[test]
 fn nothing_written_is_done() {
-    assert!(Delivery::default().is_done());
-    assert_eq!(summary(&Delivery::default()), None);
+    assert!(Delivery::default().is_done(&BTreeSet::new()));
+    assert_eq!(summary(&Delivery::default(), &connected()), None);
 }
 
 #[test]
 fn what_was_written_after_the_last_confirmation_is_not_held() {
-    let mut delivery = delivery();
+    let mut delivery = Delivery::default();
     delivery.wrote();
     delivery.note(&Event::Held { author: bob() });
-    assert!(delivery.is_done());
+    assert!(delivery.is_done(&connected()));
     delivery.wrote();
-    assert!(!delivery.is_done());
-    assert_eq!(summary(&delivery).unwrap(), "2 messages: kept here; not confirmed yet by bob");
+    assert!(!delivery.is_done(&connected()));
+    assert_eq!(summary(&delivery, &connected()).unwrap(), "2 messages: kept here; not confirmed yet by bob");
     delivery.note(&Event::Held { author: bob() });
-    assert!(delivery.is_done());
-    assert_eq!(summary(&delivery).unwrap(), "2 messages: held by bob");
+    assert!(delivery.is_done(&connected()));
+    assert_eq!(summary(&delivery, &connected()).unwrap(), "2 messages: held by bob");
 }
 
 #[test]
 fn a_draft_is_held_by_nobody_until_we_agree() {
-    let mut delivery = delivery();
+    let mut delivery = Delivery::default();
     delivery.drafted();
     delivery.note(&Event::Held { author: bob() });
-    assert!(!delivery.is_done());
-    assert_eq!(summary(&delivery).unwrap(), "1 message: kept here until you are let in");
+    assert!(!delivery.is_done(&connected()));
+    assert_eq!(summary(&delivery, &connected()).unwrap(), "1 message: kept here until you are let in");
 }
 
 #[test]
 fn without_a_peer_it_is_kept_here() {
     let mut delivery = Delivery::default();
     delivery.wrote();
-    assert!(!delivery.is_done());
-    assert_eq!(summary(&delivery).unwrap(), "1 message: kept here; no peer was connected");
+    assert!(!delivery.is_done(&BTreeSet::new()));
+    assert_eq!(summary(&delivery, &BTreeSet::new()).unwrap(), "1 message: kept here; no peer was connected");
 }

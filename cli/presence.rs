@@ -1,0 +1,54 @@
+//! Who is connected, as people count: a person once, however many connections there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use replica::id::AuthorKey;
+use replica_sync::conversation::ConnectionId;
+use replica_sync::engine::Event;
+
+#[cfg(test)]
+mod tests;
+
+/// Who is connected.
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    connections: BTreeMap<ConnectionId, AuthorKey>,
+    /// Connections that end because another one to the same replica is kept.
+    doubled: BTreeSet<ConnectionId>,
+    here: BTreeSet<AuthorKey>,
+}
+
+/// News about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Came(AuthorKey),
+    Left(AuthorKey),
+}
+
+impl Presence {
+    /// Takes note of an event. Says who came or left by it.
+    pub(crate) fn note(&mut self, event: &Event) -> Option<Change> {
+        match event {
+            Event::PeerHere { connection, author } => {
+                self.connections.insert(*connection, *author);
+                self.here.insert(*author).then_some(Change::Came(*author))
+            }
+            Event::Doubled(connection) => {
+                self.doubled.insert(*connection);
+                None
+            }
+            Event::PeerGone { connection, author } => {
+                self.connections.remove(connection);
+                let is_kept = self.doubled.remove(connection);
+                let is_there = is_kept || self.connections.values().any(|other| other == author);
+                (!is_there && self.here.remove(author)).then_some(Change::Left(*author))
+            }
+            _ => None,
+        }
+    }
+
+    /// Everyone who is connected, each once.
+    pub(crate) fn people(&self) -> &BTreeSet<AuthorKey> {
+        &self.here
+    }
+}
