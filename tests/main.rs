@@ -1,2 +1,12 @@
-//! t
-fn main() {}
+//! Tests of the whole: the real program, end to end, and rules that the source keeps.
+//!
+//! Only these tests run processes. They listen on 127.0.0.1 alone and are bounded in time and count.
+
+mod bad_input;
+mod chat;
+mod crash;
+mod documents;
+mod offline;
+mod program;
+mod strace;
+mod tidy;
