@@ -1,5 +1,6 @@
-//! Every fixed limit of the entry format, each with its reason. Sizes decide validity and never change; the limits
-//! that only pace a connection live in the sync crate.
+//! Every fixed limit of entries, blocks, store and documents, each with its reason. Those of entries decide validity, and
+//! that of a document's entries what documents hold: they never change. The limits that only pace a connection live in
+//! the sync crate.
 
 /// Longest message text, in bytes of UTF-8: a long mail, and small enough to live in memory by the thousand.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;

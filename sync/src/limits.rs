@@ -16,7 +16,7 @@ pub const TAG_BYTES: usize = 16;
 /// Longest frame, before it is sealed: one Noise message less its tag.
 pub const FRAME_BYTES_MAX: usize = NOISE_MESSAGE_BYTES_MAX - TAG_BYTES;
 
-/// Longest message on the wire until the other side is known to be a member. A handshake message with all its cards
+/// Longest message on the wire until the other side is known to have the room's secret. A handshake message with all its cards
 /// takes 3.4 KiB, a ticket 2 KiB; strangers get no larger buffer than that needs.
 pub const STRANGER_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 
@@ -172,8 +172,8 @@ const _: () = assert!(2 + 3 + BLOCK_BYTES_MAX + 9 <= FRAME_BYTES_MAX);
 // So do a full HAVE and a full WANT: 141 bytes a tip, 33 a chain and 32 an id, and a few for counts.
 const _: () = assert!(2 + 3 + TIPS_PER_FRAME_MAX * 141 < FRAME_BYTES_MAX);
 const _: () = assert!(2 + 3 + WANTS_PER_FRAME_MAX * 33 + LOCATOR_IDS_PER_FRAME_MAX * 32 < FRAME_BYTES_MAX);
-// And a full PEERS, of records with 5 addresses each; longer records go fewer to a frame.
+// And a full PEERS: 19 bytes an address, 122 a record beside them.
 const _: () =
-    assert!(2 + 3 + ADDRESS_RECORDS_PER_FRAME_MAX * (32 + 16 + 9 + 1 + 5 * 19 + 64) < FRAME_BYTES_MAX);
+    assert!(2 + 3 + ADDRESS_RECORDS_PER_FRAME_MAX * (122 + ADDRESSES_PER_RECORD_MAX * 19) < FRAME_BYTES_MAX);
 // The longest handshake message: two keys of which one is sealed, the sealed proof with all cards and an invite.
 const _: () = assert!(32 + 32 + 16 + 98 + CARDS_MAX * 96 + 97 + 16 <= STRANGER_MESSAGE_BYTES_MAX);

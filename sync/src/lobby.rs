@@ -104,7 +104,7 @@ impl Lobby {
         }
     }
 
-    /// Whether knocks are answered: not by who is about to move.
+    /// Whether we are on the way into another room; knocks are not answered meanwhile.
     #[must_use]
     pub fn is_moving(&self) -> bool {
         self.is_moving

@@ -110,7 +110,7 @@ pub enum NodeEvent {
         /// Which address.
         address: String,
     },
-    /// The node stopped by itself: its store failed.
+    /// The store failed, so that nothing more is written; or a room could not be opened.
     Failed(String),
 }
 

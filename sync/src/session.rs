@@ -54,7 +54,7 @@ pub(crate) struct Session {
 /// How two replicas stand, as far as one of them knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Equal digests.
+    /// Equal digests, or nothing known to be missing on either side until the next are told.
     Agreed,
     /// The peer has entries that are not here yet.
     Behind,

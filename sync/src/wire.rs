@@ -27,7 +27,7 @@ pub const PROTOCOL: u16 = 1;
 pub enum Frame {
     /// First on a connection between members: who this is and what it has.
     Hello(Hello),
-    /// Tips the other side was not told before.
+    /// All tips of the sender.
     Have(Have),
     /// Asks for entries.
     Want(Want),
@@ -64,11 +64,11 @@ pub struct Hello {
     pub protocol: u16,
     /// Which of its author's stores this is. Equal author and store: a connection to oneself.
     pub store: StoreId,
-    /// Entries this store ever admitted, in order. One that shrank was lost or restored.
+    /// Entries durable in this store. Informative: nothing depends on it.
     pub log_length: u64,
     /// Digest of the tips; equal ones need no sync.
     pub digest: Digest,
-    /// How many tips the digest covers.
+    /// How many tips the digest covers. Informative.
     pub tips: u32,
     /// How many entries it stands for.
     pub entries: u64,
@@ -101,8 +101,8 @@ pub struct Have {
 pub struct WantChain {
     /// Up to which entry.
     pub tip: EntryId,
-    /// From which on: ids of that chain the sender has, newest first. None: all of it. More than one only in answer to
-    /// a LOCATE, and at most [`LOCATOR_IDS_MAX`](crate::limits::LOCATOR_IDS_MAX).
+    /// From which on: ids of that chain the sender has, newest first. None: all of it. More than one is a locator, after
+    /// a LOCATE or where the chain is forked; at most [`LOCATOR_IDS_MAX`](crate::limits::LOCATOR_IDS_MAX).
     pub from: Vec<EntryId>,
 }
 

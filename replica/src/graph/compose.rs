@@ -34,7 +34,7 @@ impl Graph {
         })
     }
 
-    /// The newest entry of a chain's first-admitted branch.
+    /// The first admitted of a chain's entries with the highest seq: a tip, of whichever branch reached that seq first.
     #[must_use]
     pub fn last_of(&self, chain: &ChainId) -> Option<Position> {
         let index = *self.chain_index.get(chain)?;

@@ -43,7 +43,7 @@ struct Waiting {
     bytes: Vec<u8>,
 }
 
-/// Frames that wait for an entry they build on, by its chain and seq. Bounded in bytes; what is evicted is forgotten,
+/// Frames that wait for an entry they build on, by its chain and seq. Bounded in bytes; what does not fit is forgotten,
 /// and asked for again when digests stay unequal.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
