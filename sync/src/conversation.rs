@@ -431,6 +431,22 @@ pub(crate) fn live_frames(entries: &[Entry], graph: &Graph) -> Vec<(Frame, usize
     parts.map(|(bytes, part)| (Frame::Live(bytes), part.len())).collect()
 }
 
+/// Whether text can be a message.
+///
+/// # Errors
+/// When it is empty or over the limit.
+pub fn check_message(text: &str) -> Result<(), SayError> {
+    check_form(&Body::Message(text.to_owned()))
+}
+
+/// Whether text can be a name.
+///
+/// # Errors
+/// When it is empty or over the limit.
+pub fn check_name(name: &str) -> Result<(), SayError> {
+    check_form(&Body::Nickname(name.to_owned()))
+}
+
 fn check_form(body: &Body) -> Result<(), SayError> {
     let (kind, bytes) = body.encode().ok_or(SayError::Form)?;
     Body::decode(kind.number(), &bytes).map(|_| ()).map_err(|_| SayError::Form)

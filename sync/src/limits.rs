@@ -105,6 +105,9 @@ pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Most messages waiting for their author to be admitted: an evening's worth.
 pub const DRAFTS_MAX: usize = 10_000;
 
+/// Most messages waiting for a first room: they lie in one small file that is written anew for each.
+pub const HOME_DRAFTS_MAX: usize = 256;
+
 /// Most tips one peer may tell: a chain each, of a room of thousands with several homes. 140 bytes each.
 pub const TIPS_TOLD_MAX: usize = 100_000;
 
@@ -122,6 +125,18 @@ pub const REDIAL_MAX: Duration = Duration::from_secs(30);
 
 /// Most addresses remembered that were learned from peers.
 pub const LEARNED_ADDRESSES_MAX: usize = 256;
+
+/// Most stores of one author whose addresses are remembered: their devices, and some that were renewed.
+pub const RECORDS_PER_AUTHOR_MAX: usize = 8;
+
+/// Most stores whose addresses are remembered.
+pub const RECORDS_MAX: usize = 1_024;
+
+/// How long a knocker may take to say its name.
+pub const KNOCK_TIME: Duration = Duration::from_secs(5);
+
+/// How long a knock waits for a person. Whoever knocks does so again after it.
+pub const KNOCK_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long an address told to peers holds.
 pub const ADDRESS_LIFE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -11,7 +11,9 @@ use replica::id::AuthorKey;
 
 use crate::channel::Binding;
 use crate::conversation::ConnectionId;
-use crate::limits::{KNOCKS_PER_MINUTE_MAX, KNOCKS_WAITING_MAX, TICKET_BYTES_MAX};
+use crate::limits::{
+    KNOCK_PATIENCE, KNOCK_TIME, KNOCKS_PER_MINUTE_MAX, KNOCKS_WAITING_MAX, TICKET_BYTES_MAX,
+};
 use crate::ticket::Ticket;
 use crate::wire::{Bye, ByeReason, Frame, Knock, KnockNonce, Yield};
 
@@ -47,6 +49,8 @@ pub struct Knocker {
     is_alone: bool,
     nonce: KnockNonce,
     is_accepted: bool,
+    /// Whether we offered to come into their room: only then is a ticket of theirs taken.
+    is_yielded_to: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub struct Situation {
 pub struct Lobby {
     me: Me,
     seats: BTreeMap<ConnectionId, Seat>,
+    /// Until when each may stay, in milliseconds.
+    until: BTreeMap<ConnectionId, u64>,
     recent: BTreeMap<String, Vec<u64>>,
     is_moving: bool,
     outputs: VecDeque<Output>,
@@ -98,6 +104,7 @@ impl Lobby {
         Self {
             me,
             seats: BTreeMap::new(),
+            until: BTreeMap::new(),
             recent: BTreeMap::new(),
             is_moving: false,
             outputs: VecDeque::new(),
@@ -153,7 +160,11 @@ impl Lobby {
         let times = self.recent.entry(host.clone()).or_default();
         times.push(situation.now_ms);
         let is_busy = times.len() > KNOCKS_PER_MINUTE_MAX || self.knocks() >= KNOCKS_WAITING_MAX;
-        self.seats.insert(connection, Seat::Silent { author, address: host, binding });
+        self.sit(
+            connection,
+            Seat::Silent { author, address: host, binding },
+            situation.now_ms + millis(KNOCK_TIME),
+        );
         if self.is_moving {
             self.refuse(
                 connection,
@@ -173,13 +184,28 @@ impl Lobby {
         binding: Binding,
         situation: Situation,
     ) {
-        self.seats.insert(connection, Seat::Asked { address, binding });
+        self.sit(connection, Seat::Asked { address, binding }, situation.now_ms + millis(KNOCK_PATIENCE));
         self.knock(connection, situation);
     }
 
     /// A connection ended.
     pub fn on_closed(&mut self, connection: ConnectionId) {
         self.seats.remove(&connection);
+        self.until.remove(&connection);
+    }
+
+    /// Ends what has waited for too long.
+    pub fn keep_up(&mut self, now_ms: u64) {
+        let due = self.until.iter().filter(|(_, until)| **until <= now_ms);
+        let due: Vec<ConnectionId> = due.map(|(connection, _)| *connection).collect();
+        due.into_iter()
+            .for_each(|connection| self.refuse(connection, ByeReason::Silent, "nobody answered in time"));
+    }
+
+    /// When the next of them is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u64> {
+        self.until.values().min().copied()
     }
 
     /// A frame came on one of the lobby's connections.
@@ -188,7 +214,9 @@ impl Lobby {
             (Some(Seat::Silent { .. } | Seat::Waiting(..)), Frame::Knock(knock)) => {
                 self.on_knock(connection, knock, situation);
             }
-            (Some(Seat::Waiting(knocker, _)), Frame::Ticket(text)) if knocker.is_accepted => {
+            (Some(Seat::Waiting(knocker, _)), Frame::Ticket(text))
+                if knocker.is_yielded_to && situation.is_alone =>
+            {
                 self.on_ticket(connection, &text);
             }
             (Some(Seat::Asked { .. }), Frame::Ticket(text)) => self.on_ticket(connection, &text),
@@ -242,30 +270,33 @@ impl Lobby {
     }
 
     fn on_knock(&mut self, connection: ConnectionId, knock: Knock, situation: Situation) {
-        let (author, address, binding, was_accepted) = match self.seats.get(&connection) {
-            Some(Seat::Silent { author, address, binding }) => (*author, address.clone(), *binding, false),
-            Some(Seat::Waiting(old, binding)) => (old.author, old.address.clone(), *binding, old.is_accepted),
+        let (knocker, binding, is_news) = match self.seats.get(&connection) {
+            Some(Seat::Silent { author, address, binding }) => {
+                let knocker = Knocker {
+                    author: *author,
+                    name: knock.nick,
+                    address: address.clone(),
+                    is_alone: knock.alone,
+                    nonce: knock.nonce,
+                    is_accepted: false,
+                    is_yielded_to: false,
+                };
+                (knocker, *binding, true)
+            }
+            Some(Seat::Waiting(old, binding)) => (old.clone(), *binding, false),
             _ => return,
-        };
-        let is_news = !matches!(self.seats.get(&connection), Some(Seat::Waiting(..)));
-        let knocker = Knocker {
-            author,
-            name: knock.nick,
-            address,
-            is_alone: knock.alone,
-            nonce: knock.nonce,
-            is_accepted: was_accepted,
         };
         let is_mutual = self.seats.values().any(|seat| matches!(seat, Seat::Asked { .. }))
             && knock.heard.contains(&self.me.nonce);
         self.seats.insert(connection, Seat::Waiting(knocker.clone(), binding));
         if is_news {
+            self.until.insert(connection, situation.now_ms + millis(KNOCK_PATIENCE));
             // Whoever we knock at may be this one: it hears that we have heard it.
             let asked = self.seats.iter().filter(|(_, seat)| matches!(seat, Seat::Asked { .. }));
             let asked: Vec<ConnectionId> = asked.map(|(connection, _)| *connection).collect();
             asked.into_iter().for_each(|connection| self.knock(connection, situation));
         }
-        if was_accepted {
+        if knocker.is_accepted {
             return;
         }
         if situation.is_open || is_mutual {
@@ -282,6 +313,7 @@ impl Lobby {
         }
         let me = self.me.identity.key();
         if situation.is_alone && knocker.is_alone && knocker.author < me {
+            knocker.is_yielded_to = true;
             let signature = binding.sign(&self.me.identity);
             self.outputs.push_back(Output::Send(connection, Frame::Yield(Yield { author: me, signature })));
         } else {
@@ -315,7 +347,16 @@ impl Lobby {
     }
 
     fn refuse(&mut self, connection: ConnectionId, reason: ByeReason, text: &str) {
-        self.seats.remove(&connection);
+        self.on_closed(connection);
         self.outputs.push_back(Output::Close(connection, Bye::new(reason, text)));
     }
+
+    fn sit(&mut self, connection: ConnectionId, seat: Seat, until_ms: u64) {
+        self.seats.insert(connection, seat);
+        self.until.insert(connection, until_ms);
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -108,24 +108,21 @@ impl Engine {
     /// Whether cards lead from the room's creator to someone we do not know yet, past nobody who left.
     fn is_vouched_for(&self, proof: &PeerProof) -> bool {
         let graph = self.conversation.graph();
-        let Some(creator) = graph.creator() else { return false };
-        let (room, mut vouching) = (graph.room(), creator);
-        for (index, card) in proof.cards.iter().enumerate() {
-            let key = proof.cards.get(index + 1).map_or(proof.author, |next| next.admitter);
-            let purpose = Purpose::Card { room: &room, key: &key };
-            if card.admitter != vouching
-                || graph.has_left(&key)
-                || !verify(&vouching, purpose, &card.signature)
-            {
-                return false;
-            }
-            vouching = key;
-        }
-        !proof.cards.is_empty()
+        let is_from_creator = proof.cards.first().map(|card| card.admitter) == graph.creator();
+        let on_the_way = proof.cards.iter().map(|card| &card.admitter).chain([&proof.author]);
+        let has_left = on_the_way.into_iter().any(|key| graph.has_left(key));
+        is_from_creator && !has_left && proof.are_cards_authentic(&graph.room())
     }
 
     /// Peers that what just became durable made members are served from now on.
+    /// Who left is told so, and served no more.
     pub(super) fn serve_new_members(&mut self) {
+        let graph = self.conversation.graph();
+        let has_left = |session: &&Session| graph.has_left(&session.author);
+        let gone: Vec<ConnectionId> =
+            self.sessions.values().filter(has_left).map(|gone| gone.connection).collect();
+        gone.into_iter()
+            .for_each(|connection| self.close(connection, ByeReason::NotMember, "you left this room"));
         let graph = self.conversation.graph();
         let is_new = |session: &&Session| !session.is_served && graph.is_member(&session.author);
         let new: Vec<ConnectionId> =

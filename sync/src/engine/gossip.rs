@@ -1,9 +1,11 @@
 //! Telling members where members can be reached.
 
+use replica::id::AuthorKey;
+
 use crate::book::Source;
 use crate::conversation::ConnectionId;
 use crate::engine::Engine;
-use crate::limits::{ADDRESS_LIFE, ADDRESS_RECORDS_PER_FRAME_MAX};
+use crate::limits::{ADDRESS_LIFE, ADDRESS_RECORDS_PER_FRAME_MAX, RECORDS_MAX, RECORDS_PER_AUTHOR_MAX};
 use crate::wire::{AddressRecord, Frame, Peers};
 
 impl Engine {
@@ -31,6 +33,12 @@ impl Engine {
         }
     }
 
+    /// Whether one more store of an author can be remembered: nobody fills the memory, or takes all the places.
+    fn has_room_for(&self, author: &AuthorKey) -> bool {
+        let of_author = self.records.keys().filter(|(other, _)| other == author).count();
+        of_author < RECORDS_PER_AUTHOR_MAX && self.records.len() < RECORDS_MAX
+    }
+
     /// Takes in addresses of members, and passes on those that are news.
     pub(super) fn on_peers(&mut self, connection: ConnectionId, peers: Peers) {
         if !self.settings.learns_addresses {
@@ -46,7 +54,8 @@ impl Engine {
             let holds =
                 (self.now.wall_ms..self.now.wall_ms.saturating_add(latest)).contains(&record.expires_ms);
             let is_member = self.conversation.graph().is_member(&record.author);
-            if endpoint == me || !is_newer || !holds || !is_member || !record.is_authentic() {
+            let has_room = known.is_some() || self.has_room_for(&record.author);
+            if endpoint == me || !has_room || !is_newer || !holds || !is_member || !record.is_authentic() {
                 continue;
             }
             let moved = known.is_none_or(|known| known.addresses != record.addresses);

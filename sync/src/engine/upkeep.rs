@@ -28,7 +28,8 @@ impl Engine {
     pub(super) fn deadline(&self) -> Option<u64> {
         let sessions = self.sessions.values().flat_map(|session| {
             let patience = session.incoming.bulk_since_ms.map(|since| since + millis(BULK_PATIENCE));
-            [Some(session.ping_due_ms), Some(session.heard_ms + millis(SILENCE)), patience]
+            let ping = session.hello.map(|_| session.ping_due_ms);
+            [ping, Some(session.heard_ms + millis(SILENCE)), patience]
         });
         sessions.flatten().chain(self.book.next_due()).min()
     }

@@ -175,7 +175,7 @@ impl Driver {
                 }
                 Step::Told
             }
-            Some(kept) = async { Some(keeper.as_mut()?.kept.recv().await) }, if keeper.is_some() => Step::Kept(kept),
+            Some(kept) = async { Some(keeper.as_mut()?.next().await) }, if keeper.is_some() => Step::Kept(kept),
             request = requests.recv() => Step::Request(request),
             event = self.transport.next_event(), if is_room_for_more => Step::Network(event),
             Some(Ok(found)) = self.lookups.join_next(), if !self.lookups.is_empty() => Step::LookedUp(found),
@@ -209,19 +209,21 @@ impl Driver {
                 Output::Wait(deadline) => break deadline,
             }
         };
-        self.drain_lobby();
         let now = self.clock.now().monotonic_ms;
+        self.lobby.keep_up(now);
+        self.drain_lobby();
+        let lobby = self.lobby.deadline();
         if self.engine.is_none() {
             for address in self.book.poll_dials(now, |_| false) {
                 self.dial(address, true);
             }
-            return self.book.next_due();
+            return self.book.next_due().into_iter().chain(lobby).min();
         }
-        deadline
+        deadline.into_iter().chain(lobby).min()
     }
 
     pub(super) fn ask_keeper(&mut self, job: Job) {
-        if let Some(keeper) = &self.keeper {
+        if let Some(keeper) = &mut self.keeper {
             keeper.ask(job);
         }
     }
@@ -230,7 +232,9 @@ impl Driver {
         match kept {
             Kept::Persisted(rows_after) => {
                 self.handle(Input::Persisted(rows_after));
-                self.forget_home_drafts();
+                if !self.home.state().drafts.is_empty() {
+                    self.forget_home_drafts();
+                }
             }
             Kept::Blocks(connection, blocks) => self.handle(Input::Blocks(connection, blocks)),
             Kept::Page(rows, answer) => {
@@ -276,23 +280,28 @@ impl Driver {
     /// Says goodbye, lets the store finish what it has, and ends.
     async fn stop(mut self, done: Option<oneshot::Sender<()>>) {
         self.handle(Input::Command(0, Command::HangUp));
-        self.drain();
         self.leave_store().await;
         self.transport.shutdown(Some(Bye::new(ByeReason::Leaving, "leaving"))).await;
         drop(done);
     }
 
-    /// Waits until everything admitted is durable, then has the store closed.
-    pub(super) async fn leave_store(&mut self) {
+    /// Waits until everything admitted is durable, or the store failed.
+    pub(super) async fn settle_store(&mut self) {
         let is_settled =
             |engine: &Engine| engine.conversation().is_settled() || engine.conversation().is_read_only();
+        self.drain();
         while self.engine.as_ref().is_some_and(|engine| !is_settled(engine))
             && let Some(keeper) = &mut self.keeper
-            && let Some(kept) = keeper.kept.recv().await
+            && let Some(kept) = keeper.next().await
         {
             self.on_kept(kept);
             self.drain();
         }
+    }
+
+    /// Waits until everything admitted is durable, then has the store closed.
+    pub(super) async fn leave_store(&mut self) {
+        self.settle_store().await;
         if let Some(keeper) = self.keeper.take() {
             keeper.close().await;
         }

@@ -1,5 +1,6 @@
 //! The thread that owns the store: everything that touches the disk happens here, and nowhere else.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,6 @@ pub(super) enum Job {
     Page { before: Option<OrderKey>, count: usize, answer: Answer<Vec<Row>> },
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
-    Close,
 }
 
 /// What it answers to the loop.
@@ -48,7 +48,9 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) struct Keeper {
     jobs: SyncSender<Job>,
-    pub(super) kept: mpsc::Receiver<Kept>,
+    /// What the queue had no room for, oldest first: one batch, a read for each connection, and what requests wait for.
+    waiting: VecDeque<Job>,
+    kept: mpsc::Receiver<Kept>,
     pub(super) progress: Arc<Progress>,
     thread: std::thread::JoinHandle<()>,
 }
@@ -97,26 +99,43 @@ impl Keeper {
             })
             .map_err(|error| failed(error.into()))?;
         let found = is_open.await.map_err(|_| NodeError::Stopped)?.map_err(failed)?;
-        Ok((Self { jobs, kept, progress, thread }, found))
+        Ok((Self { jobs, waiting: VecDeque::new(), kept, progress, thread }, found))
     }
 
-    /// Hands a job over. One that finds the queue full is dropped, and whoever waits for its answer learns that.
-    pub(super) fn ask(&self, job: Job) {
-        match self.jobs.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(job)) => {
-                tracing::warn!(?job, "the store is too busy; a request was dropped")
+    /// Hands a job over, in order.
+    pub(super) fn ask(&mut self, job: Job) {
+        self.waiting.push_back(job);
+        self.hand_over();
+    }
+
+    /// The next answer; none once the thread has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Option<Kept> {
+        let kept = self.kept.recv().await;
+        // Where the queue was full there is room now.
+        self.hand_over();
+        kept
+    }
+
+    fn hand_over(&mut self) {
+        while let Some(job) = self.waiting.pop_front() {
+            match self.jobs.try_send(job) {
+                Ok(()) => {}
+                Err(TrySendError::Full(job)) => return self.waiting.push_front(job),
+                Err(TrySendError::Disconnected(_)) => return tracing::warn!("the store's thread has ended"),
             }
-            Err(TrySendError::Disconnected(_)) => tracing::warn!("the store's thread has ended"),
         }
     }
 
-    /// Has the store left in order, and waits for it.
-    pub(super) async fn close(mut self) {
-        self.ask(Job::Close);
+    /// Has the store left in order after what it was handed, and waits for it.
+    pub(super) async fn close(self) {
+        let Self { jobs, mut kept, thread, .. } = self;
+        drop(jobs);
         // Answers to what was asked before are of no use any more, and must not hold the thread up.
-        while self.kept.recv().await.is_some() {}
-        if self.thread.join().is_err() {
+        while kept.recv().await.is_some() {}
+        if thread.join().is_err() {
             tracing::error!("the store's thread panicked");
         }
     }
@@ -139,9 +158,6 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         while let Some(job) = self.next_job() {
-            if matches!(job, Job::Close) {
-                break;
-            }
             self.work(job);
             self.tell_progress();
         }
@@ -187,7 +203,6 @@ impl Worker {
             },
             Job::Verify(answer) => drop(answer.send(self.archive.verify().map_err(NodeError::from))),
             Job::Export(answer) => drop(answer.send(self.archive.export().map_err(|_| NodeError::Export))),
-            Job::Close => {}
         }
     }
 

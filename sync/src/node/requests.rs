@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use replica::entry::Kind;
 
 use crate::book::{Book, Source, Trouble};
-use crate::conversation::SayError;
+use crate::conversation::{SayError, check_name};
 use crate::engine::{Command, Engine, Event, Input};
 use crate::node::driver::Driver;
 use crate::node::keeper::Job;
@@ -39,6 +39,9 @@ impl Driver {
     fn on_command(&mut self, tag: u64, command: Command) {
         match &command {
             Command::SetNick(name) => {
+                if let Err(error) = check_name(name) {
+                    return self.tell(NodeEvent::Engine(Event::Refused { tag, error }));
+                }
                 let name = name.clone();
                 if let Err(error) = self.home.change(|state| state.nick = Some(name)) {
                     tracing::warn!(%error, "the nickname was not kept");

@@ -6,8 +6,9 @@ use replica::home::{HomeDraft, RoomState, Secret};
 use replica::id::{ChainId, RoomId, StoreId};
 
 use crate::book::Source;
-use crate::conversation::{Conversation, SayError, Tag, first_entry};
+use crate::conversation::{Conversation, SayError, Tag, check_message, check_name, first_entry};
 use crate::engine::{Command, Engine, Event, Input, Settings};
+use crate::limits::HOME_DRAFTS_MAX;
 use crate::node::driver::Driver;
 use crate::node::keeper::{Keeper, Place};
 use crate::node::{NodeError, NodeEvent};
@@ -21,6 +22,7 @@ impl Driver {
             self.home.settle_place()?;
         }
         if let Some(nick) = self.options.nick.clone() {
+            check_name(&nick)?;
             self.home.change(|state| state.nick = Some(nick))?;
         }
         Ok(())
@@ -68,11 +70,10 @@ impl Driver {
         let ticket = ticket.clone();
         self.home.change(|state| {
             state.current_room = Some(ticket.room);
-            let secret = Secret(ticket.secret);
             let invite = ticket.invite.map(Secret);
             match state.room_mut(&ticket.room) {
+                // What is known of a room is not overwritten by whoever made the ticket.
                 Some(room) => {
-                    room.secret = secret;
                     room.invite_secret = invite.or(room.invite_secret);
                     let new = ticket.addresses.iter().filter(|address| !room.peers.contains(address));
                     let new: Vec<String> = new.cloned().collect();
@@ -81,7 +82,7 @@ impl Driver {
                 None => state.rooms.push(RoomState {
                     id: ticket.room,
                     name: format!("room-{}", &ticket.room.to_string()[..4]),
-                    secret,
+                    secret: Secret(ticket.secret),
                     invite_secret: invite,
                     renew: false,
                     peers: ticket.addresses,
@@ -113,9 +114,11 @@ impl Driver {
                 renew: false,
                 peers: Vec::new(),
             });
-            state.current_room = Some(room);
         })?;
         self.enter(room, conversation, true, None);
+        // Before its first entry is durable nobody could be a member of it: a crash leaves the home without it.
+        self.settle_store().await;
+        self.home.change(|state| state.current_room = Some(room))?;
         Ok(())
     }
 
@@ -197,6 +200,14 @@ impl Driver {
 
     /// Keeps what is written before there is a room; it goes into the first one.
     pub(super) fn keep_home_draft(&mut self, tag: Tag, text: String) {
+        let error = match check_message(&text) {
+            Err(error) => Some(error),
+            Ok(()) if self.home.state().drafts.len() >= HOME_DRAFTS_MAX => Some(SayError::TooManyDrafts),
+            Ok(()) => None,
+        };
+        if let Some(error) = error {
+            return self.tell(NodeEvent::Engine(Event::Refused { tag, error }));
+        }
         let written_ms = self.clock.now().wall_ms;
         let draft = Draft { written_ms, text: text.clone() };
         let kept = self.home.change(|state| {
