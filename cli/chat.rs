@@ -16,6 +16,7 @@ use std::io::{self, IsTerminal as _};
 use replica::home::Home;
 use replica::id::EntryId;
 use replica_sync::conversation::Tag;
+use replica_sync::engine::Row;
 use replica_sync::node::{NodeEvent, Options};
 
 use crate::chat::arrivals::Arrivals;
@@ -163,6 +164,12 @@ impl Chat<'_> {
         }
     }
 
+    /// The lines of a row, as wide as the screen is now.
+    fn render(&mut self, row: &Row) -> Vec<String> {
+        self.renderer.set_columns(self.on_screen.then(screen::columns));
+        self.renderer.row(row, &self.people)
+    }
+
     /// Prints lines of data.
     fn print(&mut self, lines: &[String]) -> io::Result<()> {
         if let Source::Screen(screen) = &self.source {
@@ -179,10 +186,11 @@ impl Chat<'_> {
                 if self.config.quiet {
                     return Ok(());
                 }
-                let dim = |line: &str| {
-                    if self.config.color { format!("\x1b[2m{line}\x1b[0m") } else { line.to_owned() }
+                let dim = |line: String| {
+                    if self.config.color { format!("\x1b[2m{line}\x1b[0m") } else { line }
                 };
-                let lines: Vec<String> = words.lines().map(dim).collect();
+                let wrapped = words.lines().flat_map(|line| text::wrap(line, screen::columns()));
+                let lines: Vec<String> = wrapped.map(dim).collect();
                 screen.above(&lines, self.output)
             }
             _ => {

@@ -206,6 +206,7 @@ pub(crate) fn state(peer: &PeerStatus) -> &'static str {
         Some(Standing::Ahead) => "ahead",
         Some(Standing::Diverged) => "diverged",
         Some(Standing::Connecting) => "connecting",
+        None if peer.failures == 0 && !peer.is_other_room => "connecting",
         None => "unreachable",
     }
 }

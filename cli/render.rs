@@ -19,12 +19,19 @@ pub(crate) struct Renderer {
     color: bool,
     /// On a screen: the day stands above the first row of it. Elsewhere every row has its date, for `grep`.
     screen: bool,
+    /// Where longer lines are broken.
+    columns: Option<usize>,
     day: Option<String>,
 }
 
 impl Renderer {
     pub(crate) fn new(local: LocalTime, color: bool, screen: bool) -> Self {
-        Self { local, color, screen, day: None }
+        Self { local, color, screen, columns: None, day: None }
+    }
+
+    /// From now on lines are broken at so many columns.
+    pub(crate) fn set_columns(&mut self, columns: Option<usize>) {
+        self.columns = columns;
     }
 
     /// The lines of a row. One that came late, into what could have been read already, is marked.
@@ -40,7 +47,7 @@ impl Renderer {
         let is_naming = row.kind == Kind::Nickname.number();
         let nick = row.nick.as_deref().filter(|_| !is_naming);
         let name = people.shown(&row.author, nick);
-        let said = text::lines(&row.text);
+        let mut said = text::lines(&row.text);
         if !is_message(row) {
             let line = format!("* {name} {}", said.join(" "));
             drawn.push(format!("{time} {late}{}", self.dim(&line)));
@@ -48,6 +55,10 @@ impl Renderer {
         }
         let room = " ".repeat(NAME_WIDTH.saturating_sub(name.width()));
         let indent = time.width() + 1 + 2 + NAME_WIDTH.max(name.width());
+        if let Some(columns) = self.columns {
+            let columns = columns.saturating_sub(indent + 3);
+            said = said.iter().flat_map(|line| text::wrap(line, columns)).collect();
+        }
         let name = self.paint(&row.author, &name);
         let mut said = said.into_iter();
         drawn.push(format!("{time} {late}{room}{name} │ {}", said.next().unwrap_or_default()));

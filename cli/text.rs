@@ -6,13 +6,16 @@
 //! is escaped and exact.
 
 use unicode_segmentation::UnicodeSegmentation as _;
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 #[cfg(test)]
 mod tests;
 
 /// How much of a name is shown, in characters as people count them.
 pub(crate) const NAME_GRAPHEMES_MAX: usize = 32;
+
+/// Nothing is broken into narrower parts than this.
+const COLUMNS_MIN: usize = 16;
 
 /// More marks than this on one letter would grow into the lines above and below.
 const MARKS_MAX: usize = 6;
@@ -80,6 +83,33 @@ fn look(c: char) -> char {
         }
         c => c,
     }
+}
+
+/// Breaks a line between words, so that each part fits so many columns; a word that does not fit is broken itself.
+pub(crate) fn wrap(line: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(COLUMNS_MIN);
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    let mut width = 0;
+    for word in line.split_word_bounds() {
+        if width + word.width() > columns && !part.is_empty() {
+            parts.push(std::mem::take(&mut part).trim_end().to_owned());
+            width = 0;
+            if word.trim().is_empty() {
+                continue;
+            }
+        }
+        for cell in word.graphemes(true) {
+            if width + cell.width() > columns {
+                parts.push(std::mem::take(&mut part));
+                width = 0;
+            }
+            part.push_str(cell);
+            width += cell.width();
+        }
+    }
+    parts.push(part);
+    parts
 }
 
 fn clean(line: &str) -> String {

@@ -207,7 +207,7 @@ impl Chat<'_> {
             return Ok(());
         }
         self.flush()?;
-        let lines = self.renderer.row(&row, &self.people);
+        let lines = self.render(&row);
         self.print(&lines)?;
         Ok(())
     }

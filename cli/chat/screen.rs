@@ -90,8 +90,7 @@ impl Screen {
     }
 
     fn put(&self, mut drawn: String, output: &mut Output) -> io::Result<()> {
-        let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-        let (window, column) = self.editor.window(columns.saturating_sub(PROMPT.len()));
+        let (window, column) = self.editor.window(columns().saturating_sub(PROMPT.len()));
         drawn.push_str(PROMPT);
         drawn.push_str(&window);
         drawn.push('\r');
@@ -106,6 +105,11 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// How wide the terminal is now.
+pub(crate) fn columns() -> usize {
+    terminal::size().map_or(80, |(columns, _)| usize::from(columns))
 }
 
 /// Gives the terminal back as it was. There is nobody left to tell if that fails.

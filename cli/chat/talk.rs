@@ -152,7 +152,7 @@ impl Chat<'_> {
         }
         let mut lines = Vec::new();
         for row in &burst.rows {
-            lines.extend(self.renderer.row(row, &self.people));
+            lines.extend(self.render(row));
         }
         self.print(&lines)?;
         match burst.late {

@@ -29,6 +29,8 @@ impl Chat<'_> {
             let me = format!("{} ({})", text::name(&status.nick), two_words(&status.me));
             let words = welcome(&me, &room, &self.client.home, &reachable(&self.listening));
             self.note(&words)?;
+        } else if status.entries == 0 {
+            self.note("This home has a place in a room; its history comes with the first sync.")?;
         } else {
             let others =
                 status.members.iter().filter(|(author, _, is_member)| *is_member && *author != status.me);
@@ -41,7 +43,7 @@ impl Chat<'_> {
             rows.reverse();
             let mut lines = Vec::new();
             for row in &rows {
-                lines.extend(self.renderer.row(row, &self.people));
+                lines.extend(self.render(row));
                 self.seen.insert(row.id);
             }
             self.print(&lines)?;

@@ -59,3 +59,13 @@ fn no_escape_code_of_a_peer_reaches_the_screen() {
     let lines = renderer(false, true).row(&row, &People::default());
     assert!(!lines.concat().chars().any(char::is_control), "{lines:?}");
 }
+
+#[test]
+fn long_lines_are_broken_under_the_first() {
+    let mut renderer = renderer(false, false);
+    renderer.set_columns(Some(30 + 16));
+    let lines = renderer.row(&message("one two three four five"), &People::default());
+    let blank = " ".repeat(27);
+    let expected = ["2026-11-22 09:14        ann │ one two three".to_owned(), format!("{blank} │ four five")];
+    assert_eq!(lines, expected);
+}

@@ -74,3 +74,17 @@ fn names_that_look_alike_have_one_skeleton() {
     assert_eq!(skeleton("Iılia"), skeleton("lilia"));
     assert_ne!(skeleton("bob"), skeleton("rob"));
 }
+
+#[test]
+fn lines_are_broken_between_words() {
+    assert_eq!(wrap("one two three four five", 16), ["one two three", "four five"]);
+    assert_eq!(wrap("", 16), [""]);
+    assert_eq!(wrap(&"x".repeat(40), 16), ["x".repeat(16), "x".repeat(16), "x".repeat(8)]);
+    assert_eq!(wrap("漢字漢字漢字漢字漢字", 16), ["漢字漢字漢字漢字", "漢字"]);
+    let text = "a line of words, and an address: 127.0.0.1:7400 (with a bracket)";
+    for columns in 1..80 {
+        let parts = wrap(text, columns);
+        assert!(parts.iter().all(|part| part.width() <= columns.max(COLUMNS_MIN)), "{parts:?}");
+        assert_eq!(parts.concat().replace(' ', ""), text.replace(' ', ""));
+    }
+}
