@@ -181,20 +181,25 @@ impl Chat<'_> {
 
     /// Tells something beside the conversation.
     fn note(&mut self, words: &str) -> io::Result<()> {
+        let lines = match &self.source {
+            Source::Screen(_) => words.lines().flat_map(|line| text::wrap(line, screen::columns())).collect(),
+            Source::Stdin(_) => vec![words.to_owned()],
+        };
+        lines.iter().try_for_each(|line| self.note_whole(line))
+    }
+
+    /// Tells a line that is to be copied, and so is not broken.
+    fn note_whole(&mut self, line: &str) -> io::Result<()> {
         match &self.source {
             Source::Screen(screen) if io::stderr().is_terminal() => {
                 if self.config.quiet {
                     return Ok(());
                 }
-                let dim = |line: String| {
-                    if self.config.color { format!("\x1b[2m{line}\x1b[0m") } else { line }
-                };
-                let wrapped = words.lines().flat_map(|line| text::wrap(line, screen::columns()));
-                let lines: Vec<String> = wrapped.map(dim).collect();
-                screen.above(&lines, self.output)
+                let dim = if self.config.color { format!("\x1b[2m{line}\x1b[0m") } else { line.to_owned() };
+                screen.above(&[dim], self.output)
             }
             _ => {
-                self.output.note(words);
+                self.output.note(line);
                 Ok(())
             }
         }

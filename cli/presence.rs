@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use replica::id::AuthorKey;
 use replica_sync::conversation::ConnectionId;
 use replica_sync::engine::Event;
+use replica_sync::wire::ByeReason;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ pub(crate) struct Presence {
     /// Connections that end because another one to the same replica is kept.
     doubled: BTreeSet<ConnectionId>,
     here: BTreeSet<AuthorKey>,
+    /// A peer said that it keeps another connection; the end of this one is told next.
+    is_doubled_there: bool,
 }
 
 /// News about a person.
@@ -37,9 +40,13 @@ impl Presence {
                 self.doubled.insert(*connection);
                 None
             }
+            Event::Bye { bye, .. } => {
+                self.is_doubled_there = bye.reason == ByeReason::Duplicate;
+                None
+            }
             Event::PeerGone { connection, author } => {
                 self.connections.remove(connection);
-                let is_kept = self.doubled.remove(connection);
+                let is_kept = self.doubled.remove(connection) || std::mem::take(&mut self.is_doubled_there);
                 let is_there = is_kept || self.connections.values().any(|other| other == author);
                 (!is_there && self.here.remove(author)).then_some(Change::Left(*author))
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use replica::id::AuthorKey;
 use replica_sync::engine::Event;
-use replica_sync::node::Status;
+use replica_sync::node::{PeerStatus, Status};
 
 use crate::config::Config;
 use crate::people::People;
@@ -54,22 +54,19 @@ impl Delivery {
         self.drafts += 1;
     }
 
-    /// Whether somebody connected holds all of it, or there was nothing to hold.
-    pub(crate) fn is_done(&self, connected: &BTreeSet<AuthorKey>) -> bool {
-        self.written == 0 || connected.iter().any(|author| self.held.get(author) == Some(&self.written))
+    /// Whether somebody holds all of it, or there was nothing to hold.
+    pub(crate) fn is_done(&self) -> bool {
+        self.written == 0 || self.held.values().any(|held| *held == self.written)
     }
 
-    /// Whether somebody may still come to hold it: who is connected, or an address that has not been tried, or, of those
-    /// named for this run, not been reached.
-    pub(crate) fn has_hope(&self, status: &Status) -> bool {
-        let is_connected = status.peers.iter().any(|peer| peer.standing.is_some());
-        let may_come = |address: &String| {
-            let peer = status.peers.iter().find(|peer| peer.address == *address);
-            peer.is_some_and(|peer| peer.standing.is_none())
-        };
-        is_connected
-            || status.peers.iter().any(|peer| peer.standing.is_none() && peer.failures == 0)
-            || self.named.iter().any(may_come)
+    /// Whether somebody may still come to hold it: who is connected; and where nobody waits at the keys, an address that
+    /// has not been tried, or, of those named for this run, not been reached.
+    pub(crate) fn has_hope(&self, status: &Status, is_person: bool) -> bool {
+        if status.peers.iter().any(|peer| peer.standing.is_some()) {
+            return true;
+        }
+        let may_come = |peer: &PeerStatus| peer.failures == 0 || self.named.contains(&peer.address);
+        !is_person && status.peers.iter().any(may_come)
     }
 
     /// What is held where, in words; none if nothing was written.

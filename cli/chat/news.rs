@@ -135,8 +135,8 @@ impl Chat<'_> {
             Event::Invited { tag, secret, .. } => {
                 self.asked.remove(&tag);
                 let ticket = self.client.ticket(Some(secret)).await?;
-                self.note("This lets others in; they run:")?;
-                self.note(&format!("replica join {ticket}"))?;
+                self.note("Whoever has this ticket comes in, by running:")?;
+                self.note_whole(&format!("replica join {ticket}"))?;
             }
             Event::Refused { tag, error } => {
                 if self.asked.remove(&tag).is_some() {
@@ -223,8 +223,8 @@ impl Chat<'_> {
         };
         tokio::time::timeout(KEEP_TIME, kept).await.map_err(|_| NodeError::Stopped)??;
         let held = async {
-            while !self.delivery.is_done(self.presence.people())
-                && self.delivery.has_hope(&*self.client.status().await?)
+            while !self.delivery.is_done()
+                && self.delivery.has_hope(&*self.client.status().await?, self.is_person)
             {
                 let event = self.client.next().await?;
                 self.on_event(event).await?;

@@ -1,6 +1,7 @@
 use replica::identity::Identity;
 
 use super::*;
+use replica_sync::wire::Bye;
 
 fn bob() -> AuthorKey {
     Identity::from_secret(&[2; 32]).key()
@@ -16,6 +17,10 @@ fn gone(n: u64) -> Event {
 
 fn doubled(n: u64) -> Event {
     Event::Doubled(ConnectionId(n))
+}
+
+fn bye(reason: ByeReason) -> Event {
+    Event::Bye { address: "a:1".to_owned(), bye: Bye::new(reason, "") }
 }
 
 #[track_caller]
@@ -37,10 +42,13 @@ fn of_two_connections_to_one_replica_either_may_end_unnoticed() {
     let came = Change::Came(bob());
     check(&[here(1), doubled(1), gone(1), here(2)], &[came]);
     check(&[here(1), doubled(2), gone(2)], &[came]);
+    check(&[here(1), bye(ByeReason::Duplicate), gone(1), here(2)], &[came]);
     check(&[here(1), doubled(1), gone(1), here(2), gone(2)], &[came, Change::Left(bob())]);
 }
 
 #[test]
-fn who_never_came_does_not_leave() {
+fn who_leaves_came_before() {
     check(&[gone(1)], &[]);
+    let (came, left) = (Change::Came(bob()), Change::Left(bob()));
+    check(&[here(1), bye(ByeReason::Leaving), gone(1)], &[came, left]);
 }

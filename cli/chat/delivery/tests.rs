@@ -18,7 +18,7 @@ fn summary(delivery: &Delivery, connected: &BTreeSet<AuthorKey>) -> Option<Strin
 
 #[test]
 fn nothing_written_is_done() {
-    assert!(Delivery::default().is_done(&BTreeSet::new()));
+    assert!(Delivery::default().is_done());
     assert_eq!(summary(&Delivery::default(), &connected()), None);
 }
 
@@ -27,12 +27,12 @@ fn what_was_written_after_the_last_confirmation_is_not_held() {
     let mut delivery = Delivery::default();
     delivery.wrote();
     delivery.note(&Event::Held { author: bob() });
-    assert!(delivery.is_done(&connected()));
+    assert!(delivery.is_done());
     delivery.wrote();
-    assert!(!delivery.is_done(&connected()));
+    assert!(!delivery.is_done());
     assert_eq!(summary(&delivery, &connected()).unwrap(), "2 messages: kept here; not confirmed yet by bob");
     delivery.note(&Event::Held { author: bob() });
-    assert!(delivery.is_done(&connected()));
+    assert!(delivery.is_done());
     assert_eq!(summary(&delivery, &connected()).unwrap(), "2 messages: held by bob");
 }
 
@@ -41,7 +41,7 @@ fn a_draft_is_held_by_nobody_until_we_agree() {
     let mut delivery = Delivery::default();
     delivery.drafted();
     delivery.note(&Event::Held { author: bob() });
-    assert!(!delivery.is_done(&connected()));
+    assert!(!delivery.is_done());
     assert_eq!(summary(&delivery, &connected()).unwrap(), "1 message: kept here until you are let in");
 }
 
@@ -49,6 +49,6 @@ fn a_draft_is_held_by_nobody_until_we_agree() {
 fn without_a_peer_it_is_kept_here() {
     let mut delivery = Delivery::default();
     delivery.wrote();
-    assert!(!delivery.is_done(&BTreeSet::new()));
+    assert!(!delivery.is_done());
     assert_eq!(summary(&delivery, &BTreeSet::new()).unwrap(), "1 message: kept here; no peer was connected");
 }
