@@ -155,18 +155,25 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         heads: Vec<String>,
         digest: String,
         peers: Vec<Peer>,
+        members: Vec<Me>,
         member: bool,
         drafts: usize,
         read_only: bool,
     }
+    let member = |author: &AuthorKey, nick: Option<&str>| Me {
+        author: author.to_string(),
+        nick: nick_or_words(author, nick),
+    };
+    let members = status.members.iter().filter(|(_, _, is_member)| *is_member);
     let fields = Fields {
         room: status.room.as_ref().map(Room::new),
-        me: Me { author: status.me.to_string(), nick: status.nick.clone() },
+        me: member(&status.me, Some(&status.nick)),
         entries: status.entries,
         messages: status.messages,
         heads: status.heads.iter().map(ToString::to_string).collect(),
         digest: status.digest.to_string(),
         peers: status.peers.iter().map(Peer::new).collect(),
+        members: members.map(|(author, nick, _)| member(author, nick.as_deref())).collect(),
         member: status.is_member,
         drafts: status.drafts.len(),
         read_only: status.is_read_only,

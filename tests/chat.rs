@@ -1,5 +1,7 @@
 //! People talking: started in any order, in a line, at each other.
 
+use std::time::Duration;
+
 use crate::program::{Home, Running, free_address};
 
 /// Two chats that are in one room, by ticket.
@@ -114,14 +116,13 @@ fn two_who_each_tried_it_alone_end_up_in_one_room() {
     let mut in_ann = ann.chat(&at, &["--open"]);
     let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &at]);
     in_bob.say("together");
-    // Whose room is kept depends on their keys; if bob's line was written before he moved, it stayed in the other.
-    in_bob.wait("the line, here or there", |line| line["text"] == "together");
-    loop {
-        in_ann.say("do you hear me?");
-        in_ann.reads("do you hear me?");
-        in_bob.reads("do you hear me?");
-        break;
-    }
+    // Whose room is kept depends on their keys; what either wrote before they met stayed in the other one.
+    let together = (0..50).any(|number| {
+        let line = format!("do you hear me? {number}");
+        in_ann.say(&line);
+        in_bob.hears(&line, Duration::from_secs(1))
+    });
+    assert!(together, "they never met");
     assert_eq!(in_bob.finish(), Some(0));
     assert_eq!(in_ann.finish(), Some(0));
     assert_eq!(ann.status()["room"]["id"], bob.status()["room"]["id"]);

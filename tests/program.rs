@@ -184,6 +184,17 @@ impl Running {
         self.wait(text, |line| line["type"] == "message" && line["text"] == text)
     }
 
+    /// Whether a message with this text is shown within some time.
+    pub(crate) fn hears(&mut self, text: &str, within: Duration) -> bool {
+        while let Ok(line) = self.lines.recv_timeout(within) {
+            self.seen.push(json(&line));
+            if self.seen.last().is_some_and(|line| line["type"] == "message" && line["text"] == text) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The texts of the messages shown so far.
     pub(crate) fn texts(&self) -> Vec<&str> {
         self.seen
