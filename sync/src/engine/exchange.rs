@@ -28,6 +28,7 @@ impl Engine {
                 session.outgoing.acknowledge(ack.frames);
                 if session.outgoing.missing(self.conversation.graph().durable()) == 0 {
                     let author = session.author;
+                    session.ping_at_rest = true;
                     self.tell(Event::Held { author });
                 }
             }

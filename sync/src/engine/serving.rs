@@ -53,6 +53,7 @@ impl Engine {
                 sends.push(Output::Send(session.connection, Frame::Credit(Credit { bytes })));
             }
             if let Some(frames) = session.incoming.next_acknowledgement() {
+                session.ping_at_rest = true;
                 sends.push(Output::Send(session.connection, Frame::Ack(Ack { frames })));
             }
         }
