@@ -85,6 +85,12 @@ fn look(c: char) -> char {
     }
 }
 
+/// `1 message`, `2 messages`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 /// Breaks a line between words, so that each part fits so many columns; a word that does not fit is broken itself.
 pub(crate) fn wrap(line: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(COLUMNS_MIN);

@@ -8,6 +8,7 @@ use replica_sync::node::{PeerStatus, Status};
 
 use crate::config::Config;
 use crate::people::People;
+use crate::text;
 
 #[cfg(test)]
 mod tests;
@@ -71,11 +72,10 @@ impl Delivery {
 
     /// What is held where, in words; none if nothing was written.
     pub(crate) fn summary(&self, connected: &BTreeSet<AuthorKey>, people: &People) -> Option<String> {
-        let messages = match self.written {
-            0 => return None,
-            1 => "1 message".to_owned(),
-            more => format!("{more} messages"),
-        };
+        if self.written == 0 {
+            return None;
+        }
+        let messages = text::count(self.written as u64, "message");
         let holds_all = |(_, count): &(&AuthorKey, &usize)| **count == self.written;
         let holders: Vec<String> =
             self.held.iter().filter(holds_all).map(|(author, _)| people.name(author)).collect();

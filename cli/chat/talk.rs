@@ -155,10 +155,9 @@ impl Chat<'_> {
             lines.extend(self.render(row));
         }
         self.print(&lines)?;
-        match burst.late {
-            0 => {}
-            1 => self.note("↷ 1 earlier message arrived: its place is further up")?,
-            late => self.note(&format!("↷ {late} earlier messages arrived: their places are further up"))?,
+        if burst.late > 0 {
+            let late = text::count(burst.late as u64, "earlier message");
+            self.note(&format!("↷ {late} arrived: further up in the order"))?;
         }
         Ok(())
     }

@@ -36,7 +36,10 @@ impl Chat<'_> {
                 status.members.iter().filter(|(author, _, is_member)| *is_member && *author != status.me);
             let others: Vec<String> = others.map(|(author, _, _)| self.people.name(author)).collect();
             let with = if others.is_empty() { "nobody else yet".to_owned() } else { others.join(", ") };
-            self.note(&format!("room \"{room}\" · {} messages · with {with} · /help", status.messages))?;
+            self.note(&format!(
+                "room \"{room}\" · {} · with {with} · /help",
+                text::count(status.messages, "message")
+            ))?;
         }
         if self.on_screen {
             let mut rows = last_rows(&mut self.client, FIRST_ROWS, |_| true).await?;

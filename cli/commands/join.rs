@@ -9,6 +9,7 @@ use crate::failure::Exit;
 use crate::json;
 use crate::output::Output;
 use crate::people::People;
+use crate::text;
 
 /// Keeps a ticket's room and dials its members. Nobody has to be there.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
@@ -37,8 +38,8 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let people = People::of_status(&status);
     output.note(&match agreed.first().and_then(|outcome| outcome.author) {
         Some(author) => format!(
-            "You are in \"{name}\": {} messages, the same as {} has. `replica` opens the chat.",
-            status.messages,
+            "You are in \"{name}\": {}, the same as {} has. `replica` opens the chat.",
+            text::count(status.messages, "message"),
             people.name(&author)
         ),
         None if status.is_member => {

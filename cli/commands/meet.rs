@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use replica_sync::node::PeerStatus;
+
 use crate::client::Client;
 use crate::commands::writer;
 use crate::config::{Config, Role};
@@ -51,8 +53,11 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
     let outcomes = watch.outcomes(&status);
     let people = People::of_status(&status);
     for outcome in &outcomes {
+        let is_elsewhere = |peer: &PeerStatus| peer.address == outcome.address && peer.is_other_room;
         if config.json {
             output.json(&json::sync(outcome))?;
+        } else if status.peers.iter().any(is_elsewhere) {
+            output.data(&format!("{}: another room answers there", text::line(&outcome.address)))?;
         } else {
             output.data(&line(outcome, &people))?;
         }

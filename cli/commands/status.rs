@@ -36,7 +36,11 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
     lines.push(format!("you      {} ({})", text::name(&status.nick), crate::people::two_words(&status.me)));
     if status.room.is_some() {
         let digest = status.digest.to_string();
-        lines.push(format!("holds    {} messages, {} entries", status.messages, status.entries));
+        lines.push(format!(
+            "holds    {} in {} entries",
+            text::count(status.messages, "message"),
+            status.entries
+        ));
         lines.push(format!("digest   {}  equal digests, equal history in equal order", &digest[..16]));
         let members = status.members.iter().filter(|(_, _, is_member)| *is_member);
         let names: Vec<String> = members.map(|(author, _, _)| people.name(author)).collect();
