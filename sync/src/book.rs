@@ -122,8 +122,15 @@ impl Book {
     pub fn connected(&mut self, address: &str) {
         if let Some(known) = self.addresses.get_mut(address) {
             known.state = State::Connected;
-            known.failures = 0;
             known.trouble = None;
+        }
+    }
+
+    /// A connection to an address is of use. One that ends as soon as it stands is not: whoever turns us away is to be
+    /// asked less and less often.
+    pub fn worked(&mut self, address: &str) {
+        if let Some(known) = self.addresses.get_mut(address) {
+            known.failures = 0;
         }
     }
 

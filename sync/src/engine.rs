@@ -16,6 +16,7 @@ use replica::identity::Identity;
 
 use crate::book::{Book, Source, Trouble};
 use crate::conversation::{ConnectionId, Conversation, Origin, SayError, Tag};
+use crate::limits::HEARTBEAT;
 use crate::session::Session;
 use crate::wire::{Address, AddressRecord, Bye, ByeReason, Frame};
 
@@ -307,6 +308,9 @@ impl Engine {
         self.conversation.forget(connection);
         let Some(session) = self.sessions.remove(&connection) else { return };
         if let Some(address) = &session.dialed {
+            if session.connected_ms + upkeep::millis(HEARTBEAT) <= self.now.monotonic_ms {
+                self.book.worked(address);
+            }
             self.book.ended(address, None, self.now.monotonic_ms, &mut self.rng);
         }
         self.tell(Event::PeerGone { connection, author: session.author });
