@@ -20,7 +20,7 @@ mod gate;
 mod tests;
 
 use gate::Pool;
-pub use gate::{BlockKind, Offence};
+pub use gate::{BlockKind, Offence, Received};
 
 use crate::limits::{BATCH_BYTES_MAX, DRAFTS_MAX};
 use crate::wire::Frame;

@@ -34,6 +34,15 @@ pub enum Offence {
     NotValid(#[from] Refusal),
 }
 
+/// What became of a block, and of those that had waited for it.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// Which frame of which connection was taken in, and how many entries in it were new.
+    pub taken: Vec<(ConnectionId, u64, usize)>,
+    /// Which connections are to be ended, and why.
+    pub offences: Vec<(ConnectionId, Offence)>,
+}
+
 /// A frame whose causes have not come.
 #[derive(Debug)]
 struct Waiting {
@@ -86,36 +95,29 @@ impl Pool {
 }
 
 impl Conversation {
-    /// Takes a block from a peer. Its new entries are staged; a block that builds on what is not here waits. Answers how
-    /// many entries were new, for each frame of any connection that was taken in by this.
-    ///
-    /// # Errors
-    /// When the block is to be refused, its connection with it. Nothing of it is then kept.
+    /// Takes a block from a peer. Its new entries are staged; a block that builds on what is not here waits. What waited
+    /// for it is taken in too. Nothing of a block that offends is kept.
     pub fn receive(
         &mut self,
         connection: ConnectionId,
         frame: u64,
         kind: BlockKind,
         bytes: Vec<u8>,
-    ) -> Result<Vec<(ConnectionId, u64, usize)>, Offence> {
-        let mut done = Vec::new();
+    ) -> Received {
+        let mut received = Received::default();
         let mut work = vec![Waiting { connection, frame, kind, bytes }];
         while let Some(next) = work.pop() {
-            let is_first = next.connection == connection && next.frame == frame;
             let (from, number) = (next.connection, next.frame);
             match self.take_block(next) {
                 Ok(Some(new)) => {
-                    let count = new.len();
-                    done.push((from, number, count));
+                    received.taken.push((from, number, new.len()));
                     new.into_iter().for_each(|key| work.extend(self.pool.take(key)));
                 }
                 Ok(None) => {}
-                Err(offence) if is_first => return Err(offence),
-                // The bearer of a frame that waited may be gone; what it sent is refused all the same.
-                Err(offence) => tracing::info!(%offence, "refused a block that had waited"),
+                Err(offence) => received.offences.push((from, offence)),
             }
         }
-        Ok(done)
+        received
     }
 
     /// Forgets what waits from a connection that ended.

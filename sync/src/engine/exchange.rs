@@ -232,24 +232,22 @@ impl Engine {
         };
         let mine = self.conversation.chain();
         let own_before = self.conversation.graph().last_of(&mine);
-        match self.conversation.receive(connection, frame, kind, block) {
-            Ok(taken) => {
-                let length = self.conversation.graph().len();
-                for (from, number, new) in taken {
-                    if let Some(session) = self.sessions.get_mut(&from) {
-                        session.incoming.taken(number, new, length);
-                    }
-                }
-                if let Some(session) = self.sessions.get_mut(&connection) {
-                    session.incoming.waits(frame);
-                }
+        let received = self.conversation.receive(connection, frame, kind, block);
+        let length = self.conversation.graph().len();
+        for (from, number, new) in received.taken {
+            if let Some(session) = self.sessions.get_mut(&from) {
+                session.incoming.taken(number, new, length);
             }
-            Err(offence) => return self.offence(connection, &offence.to_string()),
+        }
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            session.incoming.waits(frame);
         }
         if self.conversation.graph().last_of(&mine) != own_before {
             self.renew_chain();
         }
         self.acknowledge();
+        // Also who sent a block that had to wait until it could be looked at.
+        received.offences.into_iter().for_each(|(from, offence)| self.offence(from, &offence.to_string()));
     }
 
     /// Someone else wrote in our chain: a copy of this home, or this home before a backup was put back.
