@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use replica::archive::{Archive, Batch};
-use replica::id::{ChainId, EntryId, Position, RoomId, StoreId};
+use replica::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
 use replica::identity::{Identity, Purpose};
 use replica::store::MemoryStore;
 
@@ -28,15 +28,23 @@ pub struct Replica {
     /// What it is called; also its address.
     pub name: String,
     pub(super) identity: Identity,
-    /// None while its store is broken.
+    /// None while it is off.
     pub engine: Option<Engine>,
     archive: Option<Archive>,
-    store: MemoryStore,
+    pub(super) store: MemoryStore,
+    pub(super) backup: Option<MemoryStore>,
+    /// How many of its entries survive a power cut.
+    pub(super) durable: Position,
     invite: Option<[u8; 32]>,
+    published: Option<[u8; 32]>,
     /// How far its clock is off, in milliseconds.
     pub skew_ms: i64,
     /// Counts restarts: what a former life planned does not happen.
     pub(super) life: u64,
+    /// When its next tick is planned.
+    pub(super) wake_ms: Option<u64>,
+    /// Whether it ever went on from an old copy of its store.
+    pub is_restored: bool,
     /// Own entries it was told are durable.
     pub(super) acknowledged: BTreeSet<EntryId>,
     /// Rows as they were shown, in the order in which they were.
@@ -79,9 +87,14 @@ impl Replica {
             engine: None,
             archive: None,
             store: MemoryStore::new(),
+            backup: None,
+            durable: 0,
             invite,
+            published: None,
             skew_ms: 0,
             life: 0,
+            wake_ms: None,
+            is_restored: false,
             acknowledged: BTreeSet::new(),
             shown: Vec::new(),
             told: Vec::new(),
@@ -96,6 +109,7 @@ impl Replica {
         let store = Box::new(self.store.clone());
         let opened = Archive::open(store, room, (StoreId(id), incarnation), false);
         let Ok((archive, opened)) = opened else { return };
+        self.durable = opened.graph.durable();
         let mut conversation = Conversation::new(opened, self.identity.clone(), self.name.clone());
         if founds {
             conversation.found("home", PERIOD_S, now.wall_ms).expect("the room is new");
@@ -107,13 +121,39 @@ impl Replica {
         self.archive = Some(archive);
     }
 
-    /// Comes back after a power cut, with what was durable.
-    pub(super) fn restart(&mut self, room: RoomId, seed: [u8; 32], now: Now, peers: &[String]) {
+    /// Comes back with what is in an image of its store.
+    pub(super) fn restart(
+        &mut self,
+        image: MemoryStore,
+        room: RoomId,
+        seed: [u8; 32],
+        now: Now,
+        peers: &[String],
+    ) {
+        self.stop(image);
+        self.open(room, seed, now, false, peers);
+    }
+
+    /// Is off from now on, and left this image of its store.
+    pub(super) fn stop(&mut self, image: MemoryStore) {
         self.life += 1;
+        self.wake_ms = None;
         self.engine = None;
         self.archive = None;
-        self.store = self.store.crash();
-        self.open(room, seed, now, false, peers);
+        self.store = image;
+    }
+
+    /// What it was told is durable and was not in the copy that it went on from is lost, unless a peer has it.
+    pub(super) fn was_restored(&mut self) {
+        self.is_restored = true;
+        let graph = self.engine.as_ref().map(|engine| engine.conversation().graph());
+        self.acknowledged.retain(|id| graph.is_some_and(|graph| graph.position(id).is_some()));
+    }
+
+    /// How often it was stopped or started anew.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        self.life
     }
 
     /// Makes the n-th call of its store from now on fail.
@@ -121,15 +161,16 @@ impl Replica {
         self.store.fail_call(calls);
     }
 
-    pub(super) fn commit(&mut self, life: u64, batch: &Batch) -> Option<Input> {
-        if life != self.life {
-            return None;
+    /// Commits a batch, and brings the documents up to date by some rows: what the engine is told of both.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Vec<Input> {
+        let Some(archive) = &mut self.archive else { return Vec::new() };
+        let Ok(rows_after) = archive.commit(batch) else { return vec![Input::StoreFailed] };
+        self.durable += Position::try_from(rows_after.len()).unwrap_or(Position::MAX);
+        let mut inputs = vec![Input::Persisted(rows_after)];
+        if archive.maintain(MAINTAINED_ROWS).is_err() {
+            inputs.push(Input::StoreFailed);
         }
-        let archive = self.archive.as_mut()?;
-        Some(match archive.commit(batch) {
-            Ok(rows_after) => Input::Persisted(rows_after),
-            Err(_) => Input::StoreFailed,
-        })
+        inputs
     }
 
     pub(super) fn read(&mut self, connection: ConnectionId, positions: &[Position]) -> Input {
@@ -149,12 +190,20 @@ impl Replica {
         (START_MS + now_ms).saturating_add_signed(self.skew_ms)
     }
 
-    /// The secret of the invite it published last.
-    pub(super) fn last_invite(&self) -> Option<[u8; 32]> {
-        self.told.iter().rev().find_map(|event| match event {
-            Event::Invited { secret, .. } => Some(*secret),
-            _ => None,
-        })
+    /// The secret of the invite that was published last, once.
+    pub(super) fn take_invite(&mut self) -> Option<[u8; 32]> {
+        self.published.take()
+    }
+
+    /// The key of the invite it came with, unless it came in already.
+    pub(super) fn invite_key(&self) -> Option<AuthorKey> {
+        let author = self.identity.key();
+        let is_known = |engine: &Engine| {
+            let graph = engine.conversation().graph();
+            graph.is_member(&author) || graph.has_left(&author)
+        };
+        let invite = self.invite.filter(|_| !self.engine.as_ref().is_some_and(is_known))?;
+        Some(Identity::from_secret(&invite).key())
     }
 
     pub(super) fn proof(&self, room: &RoomId, channel: [u8; 32]) -> PeerProof {
@@ -166,7 +215,7 @@ impl Replica {
             let signature = invite.sign(Purpose::Invite { room, key: &author, channel: &channel });
             Shown { key: invite.key(), channel, signature }
         };
-        let invite = self.invite.as_ref().map(shown);
+        let invite = self.invite.as_ref().filter(|_| self.invite_key().is_some()).map(shown);
         PeerProof { author, cards, invite, channel }
     }
 
@@ -178,6 +227,7 @@ impl Replica {
                 }
                 self.shown.push(*row);
             }
+            Event::Invited { secret, .. } => self.published = Some(secret),
             other => self.told.push(other),
         }
     }
@@ -197,6 +247,9 @@ impl Replica {
         self.archive.as_mut()
     }
 }
+
+/// How many rows are brought into their documents after each commit.
+const MAINTAINED_ROWS: usize = 32;
 
 /// A week, in seconds.
 const PERIOD_S: u32 = 7 * 24 * 60 * 60;

@@ -1,0 +1,201 @@
+//! The network of a world: connections, what travels on them, and what keeps it from arriving.
+
+use super::{BTreeSet, ConnectionId, Frame, Happening, Input, World, wire};
+use crate::book::Trouble;
+
+use rand_chacha::rand_core::Rng as _;
+
+/// A connection as the world sees it. Its ends have numbers of their own: a replica may reach itself.
+pub(super) type Link = u64;
+
+#[derive(Debug)]
+pub(super) struct Wire {
+    /// The replicas at its ends: who dialled, who listened.
+    ends: [usize; 2],
+    /// When the last frame towards each end arrives: none overtakes another.
+    last: [u64; 2],
+    /// Which ends are done with it.
+    is_closed: [bool; 2],
+    /// Towards which ends nothing arrives any more.
+    is_mute: [bool; 2],
+}
+
+/// Slowest a frame or a dial travels, in milliseconds.
+const LATENCY_MS_MAX: u32 = 40;
+
+impl Wire {
+    fn is_between(&self, a: usize, b: usize) -> bool {
+        self.ends == [a, b] || self.ends == [b, a]
+    }
+}
+
+/// The number that the replica at one end of a link knows it by.
+fn connection(link: Link, end: usize) -> ConnectionId {
+    ConnectionId(link * 2 + end as u64)
+}
+
+/// The inverse of [`connection`].
+fn link_and_end(connection: ConnectionId) -> (Link, usize) {
+    (connection.0 / 2, usize::from(!connection.0.is_multiple_of(2)))
+}
+
+impl World {
+    /// Two replicas cannot reach each other from now on; connections between them hang and end by silence, or at once.
+    pub fn cut(&mut self, a: usize, b: usize) {
+        self.cuts.insert((a.min(b), a.max(b)));
+        for link in self.links_between(a, b) {
+            // Half of the time both ends notice, half of the time neither does before its patience ends.
+            if self.rng.next_u32().is_multiple_of(2) {
+                self.end(link, 0);
+                self.end(link, 1);
+            } else {
+                self.wires.remove(&link);
+            }
+        }
+    }
+
+    /// All cuts end.
+    pub fn heal(&mut self) {
+        self.cuts.clear();
+    }
+
+    /// Two replicas can reach each other again.
+    pub fn heal_between(&mut self, a: usize, b: usize) {
+        self.cuts.remove(&(a.min(b), a.max(b)));
+    }
+
+    /// The connections between two replicas end, and both notice.
+    pub fn reset(&mut self, a: usize, b: usize) {
+        for link in self.links_between(a, b) {
+            self.end(link, 0);
+            self.end(link, 1);
+        }
+    }
+
+    /// The connections between two replicas carry nothing any more, and neither is told.
+    pub fn hang(&mut self, a: usize, b: usize) {
+        self.links_between(a, b).into_iter().for_each(|link| _ = self.wires.remove(&link));
+    }
+
+    /// What a replica sends on its connections with another does not arrive any more; the other way it does.
+    pub fn mute(&mut self, from: usize, to: usize) {
+        for link in self.links_between(from, to) {
+            if let Some(wire) = self.wires.get_mut(&link) {
+                wire.is_mute[usize::from(wire.ends[1] == to)] = true;
+            }
+        }
+    }
+
+    /// Connects two replicas once more, whatever connections they have. One can also be connected to itself, as if it
+    /// had dialled an address of its own.
+    pub fn connect(&mut self, from: usize, to: usize) {
+        let name = self.replicas[to].name.clone();
+        let is_up = self.replicas[to].engine.is_some() && self.replicas[from].engine.is_some();
+        if self.is_cut(from, to) || !is_up {
+            return self.handle(from, Input::DialFailed(name, Trouble::Unreachable));
+        }
+        let link = self.number();
+        let wire =
+            Wire { ends: [from, to], last: [self.now_ms; 2], is_closed: [false; 2], is_mute: [false; 2] };
+        self.wires.insert(link, wire);
+        let channel = self.draw_seed();
+        for (end, me, peer) in [(1, to, from), (0, from, to)] {
+            let proof = self.replicas[peer].proof(&self.room, channel);
+            let address = self.replicas[peer].name.clone();
+            let connection = connection(link, end);
+            self.handle(me, Input::Connected { connection, address, dialed: end == 0, proof });
+        }
+    }
+
+    pub(super) fn arrive(&mut self, link: Link, end: usize, bytes: &[u8]) {
+        let Some(wire) = self.wires.get(&link).filter(|wire| !wire.is_closed[end]) else { return };
+        let (index, connection) = (wire.ends[end], connection(link, end));
+        match wire::decode(bytes) {
+            Ok(frame) => self.handle(index, Input::Frame(connection, frame)),
+            Err(_) => self.hang_up(connection),
+        }
+    }
+
+    pub(super) fn send(&mut self, connection: ConnectionId, from: usize, frame: &Frame) {
+        let latency = self.latency();
+        let (link, end) = link_and_end(connection);
+        let Some(wire) = self.wires.get(&link) else { return };
+        let (to, end) = (wire.ends[1 - end], 1 - end);
+        self.watch(from, to, frame);
+        let Some(wire) = self.wires.get_mut(&link) else { return };
+        if wire.is_mute[end] || self.cuts.contains(&(from.min(to), from.max(to))) {
+            return;
+        }
+        let at = (self.now_ms + latency).max(wire.last[end]);
+        wire.last[end] = at;
+        let garbled = self.garbled(from, to, frame);
+        let bytes = wire::encode(garbled.as_ref().unwrap_or(frame));
+        self.plan(at - self.now_ms, Happening::Arrive(link, end, bytes));
+    }
+
+    /// One end hangs up; the other hears of it after what was sent before.
+    pub(super) fn hang_up(&mut self, connection: ConnectionId) {
+        let (link, end) = link_and_end(connection);
+        let Some(wire) = self.wires.get_mut(&link) else { return };
+        wire.is_closed[end] = true;
+        if wire.is_mute[1 - end] {
+            return;
+        }
+        let after = wire.last[1 - end].saturating_sub(self.now_ms) + 1;
+        self.plan(after, Happening::End(link, 1 - end));
+    }
+
+    /// One end of a link learns that it ended.
+    pub(super) fn end(&mut self, link: Link, end: usize) {
+        let Some(wire) = self.wires.get_mut(&link) else { return };
+        let (index, is_news) = (wire.ends[end], !wire.is_closed[end]);
+        wire.is_closed[end] = true;
+        if wire.is_closed == [true; 2] {
+            self.wires.remove(&link);
+        }
+        if is_news {
+            self.handle(index, Input::Closed(connection(link, end)));
+        }
+    }
+
+    /// All connections of a replica that is gone: some peers hear that they ended, others hear nothing any more.
+    pub(super) fn drop_links(&mut self, index: usize) {
+        let ends = |wire: &Wire| wire.ends.iter().position(|end| *end == index);
+        let links: Vec<(Link, usize)> =
+            self.wires.iter().filter_map(|(link, wire)| Some((*link, ends(wire)?))).collect();
+        for (link, end) in links {
+            if self.rng.next_u32().is_multiple_of(2) {
+                self.hang_up(connection(link, end));
+            } else {
+                self.wires.remove(&link);
+            }
+        }
+    }
+
+    /// The replicas that can reach one, over others if need be.
+    pub(super) fn reachable_from(&self, index: usize) -> BTreeSet<usize> {
+        let mut group = BTreeSet::from([index]);
+        let mut work = vec![index];
+        while let Some(at) = work.pop() {
+            for other in 0..self.replicas.len() {
+                let is_up = self.replicas[other].engine.is_some() && self.replicas[at].engine.is_some();
+                if is_up && !self.is_cut(at, other) && group.insert(other) {
+                    work.push(other);
+                }
+            }
+        }
+        group
+    }
+
+    pub(super) fn latency(&mut self) -> u64 {
+        1 + u64::from(self.rng.next_u32() % LATENCY_MS_MAX)
+    }
+
+    fn is_cut(&self, a: usize, b: usize) -> bool {
+        self.cuts.contains(&(a.min(b), a.max(b)))
+    }
+
+    fn links_between(&self, a: usize, b: usize) -> Vec<Link> {
+        self.wires.iter().filter(|(_, wire)| wire.is_between(a, b)).map(|(link, _)| *link).collect()
+    }
+}

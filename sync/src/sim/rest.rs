@@ -1,0 +1,82 @@
+//! When a world is at rest, and who agrees then.
+
+use super::{BTreeSet, World};
+use crate::engine::Engine;
+
+use replica::graph::Graph;
+
+/// Longest a world may take to come to rest, in virtual milliseconds: several heartbeats, and every pause between dials.
+const SETTLE_MS_MAX: u64 = 180_000;
+
+impl World {
+    /// Lets time pass until nothing is under way any more, and says whether all replicas that can reach each other agree.
+    pub fn settle(&mut self) -> bool {
+        let until = self.now_ms + SETTLE_MS_MAX;
+        while self.now_ms < until {
+            if self.is_quiet() {
+                return true;
+            }
+            self.pass(250);
+        }
+        self.is_quiet()
+    }
+
+    /// The replicas that are to agree once nothing keeps any two apart: all but those whose author left the room, or
+    /// never came in and holds no invite that still counts.
+    #[must_use]
+    pub fn insiders(&self) -> BTreeSet<usize> {
+        self.insiders_of(&(0..self.replicas.len()).collect())
+    }
+
+    fn insiders_of(&self, group: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let graphs = group.iter().filter_map(|&member| Some((member, self.graph(member)?)));
+        let Some((_, fullest)) = graphs.max_by_key(|(_, graph)| graph.durable()) else {
+            return BTreeSet::new();
+        };
+        let running = group.iter().copied().filter(|member| self.replicas[*member].engine.is_some());
+        let author = |member: usize| self.replicas[member].identity.key();
+        let (members, others): (BTreeSet<usize>, BTreeSet<usize>) =
+            running.partition(|member| fullest.is_member(&author(*member)));
+        if members.is_empty() {
+            return members;
+        }
+        let may_come = |member: &usize| {
+            let invite = self.replicas[*member].invite_key();
+            !fullest.has_left(&author(*member)) && invite.is_some_and(|key| fullest.invite(&key).is_some())
+        };
+        members.into_iter().chain(others.into_iter().filter(may_come)).collect()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut checked = BTreeSet::new();
+        (0..self.replicas.len()).all(|index| {
+            if !checked.insert(index) {
+                return true;
+            }
+            let group = self.reachable_from(index);
+            checked.extend(&group);
+            self.is_group_quiet(&group)
+        })
+    }
+
+    /// Whether all insiders of a group have the same, which is all that any of the group has.
+    fn is_group_quiet(&self, group: &BTreeSet<usize>) -> bool {
+        let insiders = self.insiders_of(group);
+        let inside: Vec<&Graph> = insiders.iter().filter_map(|&member| self.graph(member)).collect();
+        let digests: BTreeSet<_> = inside.iter().map(|graph| graph.digest()).collect();
+        let is_handed_over = |graph: &Graph| {
+            let tips = graph.tips();
+            inside.first().is_none_or(|inside| tips.iter().all(|tip| inside.position(&tip.id).is_some()))
+        };
+        let running = || group.iter().filter_map(|&member| self.replicas[member].engine.as_ref());
+        let is_settled =
+            |engine: &Engine| engine.conversation().is_settled() && !engine.has_drafts_to_write();
+        digests.len() <= 1
+            && running().all(is_settled)
+            && group.iter().filter_map(|&member| self.graph(member)).all(is_handed_over)
+    }
+
+    fn graph(&self, index: usize) -> Option<&Graph> {
+        self.replicas[index].engine.as_ref().map(|engine| engine.conversation().graph())
+    }
+}
