@@ -1,1 +1,10 @@
-//! placeholder
+//! What the fuzz targets share. A world of replicas is driven by a script and then held against a naive reading of the
+//! design, in code that shares nothing with what it judges.
+//!
+//! - [`scenario`]: bytes as scripts
+//! - [`examine`]: a script run to its end, and everything that must hold then
+//! - [`naive`]: order and membership, in the simplest way there is
+
+pub mod examine;
+pub mod naive;
+pub mod scenario;

@@ -1,0 +1,37 @@
+use super::{examine, shrink};
+use crate::scenario::Scenario;
+
+/// Examines a script under some seeds.
+fn check(script: &str) {
+    for seed in 0..10 {
+        if let Err(finding) = examine(seed, script) {
+            panic!("seed {seed}: {script}\n{finding}");
+        }
+    }
+}
+
+#[test]
+fn a_talk_of_three_holds() {
+    check("a: x1 | pass 30 | b: y2 | c: z3 | cut a b | a: x4 | b: y5 | pass 2000");
+}
+
+#[test]
+fn stories_made_of_bytes_hold() {
+    let stories = std::env::var("STORIES").ok().and_then(|stories| stories.parse().ok()).unwrap_or(60_u32);
+    for number in 0..stories {
+        let scenario = Scenario::of_bytes(&number.to_le_bytes());
+        if let Err(finding) = examine(scenario.seed, &scenario.script) {
+            let script = shrink(scenario.seed, &scenario.script);
+            panic!("seed {}: {script}\n{finding}", scenario.seed);
+        }
+    }
+}
+
+/// `SEED=7 SCRIPT='a: hi | crash a' cargo test -p replica-fuzz environment` replays what a fuzzer told.
+#[test]
+fn a_script_from_the_environment_holds() {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    if let Ok(script) = std::env::var("SCRIPT") {
+        examine(seed, &script).unwrap();
+    }
+}
