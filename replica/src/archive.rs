@@ -39,8 +39,8 @@ pub struct Batch {
     pub drafts_done: Vec<u64>,
     /// Drafts of the home with lower numbers are taken over.
     pub home_drafts_taken: Option<u64>,
-    /// The number our chain has from now on.
-    pub incarnation: Option<u64>,
+    /// Which store this is, and the number our chain has, from now on.
+    pub names: Option<(StoreId, u64)>,
 }
 
 /// One block of a [`Batch`].
@@ -87,7 +87,6 @@ pub struct Opened {
 pub struct Archive {
     room: RoomId,
     store: Box<dyn Store>,
-    name: StoreId,
     log: Log,
     /// Of every entry, by position.
     keys: Vec<OrderKey>,
@@ -142,16 +141,7 @@ impl Archive {
         }
         let off_chain = (0..graph.len()).map(|at| (at, graph.actor(at)));
         let actors = off_chain.filter(|(_, actor)| matches!(actor, Actor::Branch(_))).collect();
-        let mut archive = Self {
-            room,
-            name: notes.store,
-            store,
-            log,
-            keys,
-            actors,
-            timeline,
-            documents: Documents::default(),
-        };
+        let mut archive = Self { room, store, log, keys, actors, timeline, documents: Documents::default() };
         let (timeline, mut shelf, documents) = archive.parts();
         *documents = Documents::open(timeline, &mut shelf)?;
         Ok((archive, Opened { graph, members, notes }))
@@ -168,7 +158,7 @@ impl Archive {
             let count = u32::try_from(block.rows.len()).map_err(|_| Damage::Log)?;
             self.log.stage(&block.bytes, count, &mut writes)?;
         }
-        notes::stage(batch, self.name, &mut writes);
+        notes::stage(batch, &mut writes);
         self.forget_moved(batch, first)?;
         self.store.commit(&writes)?;
         if first == 0 && !self.log.is_empty() {

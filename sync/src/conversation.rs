@@ -280,10 +280,11 @@ impl Conversation {
         self.write(&Body::Admit(Box::new(replica::entry::Admit { key, card, proof })), now_ms, tag)
     }
 
-    /// Goes on under a new chain: someone else has written in ours, or may have.
-    pub fn renew_chain(&mut self, incarnation: u64) {
+    /// Goes on as another store under a new chain: someone else has written in ours, or may have.
+    pub fn renew(&mut self, store: StoreId, incarnation: u64) {
+        self.store = store;
         self.chain.incarnation = incarnation;
-        self.staged_extra.incarnation = Some(incarnation);
+        self.staged_extra.names = Some((store, incarnation));
     }
 
     /// Once admitted: writes our name if we have none, and turns drafts into entries, each with the time it was written.
@@ -300,8 +301,9 @@ impl Conversation {
             }
         }
         for (number, draft) in std::mem::take(&mut self.drafts) {
-            if self.write(&Body::Message(draft.text), draft.written_ms, None).is_ok() {
-                self.staged_extra.drafts_done.push(number);
+            match self.write(&Body::Message(draft.text.clone()), draft.written_ms, None) {
+                Ok(_) => self.staged_extra.drafts_done.push(number),
+                Err(_) => drop(self.drafts.insert(number, draft)),
             }
         }
     }

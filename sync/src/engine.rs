@@ -4,15 +4,16 @@
 //! answers [`Output::Wait`]; only then comes the next input. Time, randomness and what the store answers are inputs;
 //! frames, dials, batches and rows are outputs. The same inputs and seed give the same outputs on every machine.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use replica::archive::{Batch, StoredBlock};
 use replica::entry::{Body, Invite};
-use replica::id::{AuthorKey, EntryId, Position};
+use replica::id::{AuthorKey, ChainId, EntryId, Position};
 use replica::identity::Identity;
+use replica::limits::TIME_MS_MAX;
 
 use crate::book::{Book, Source, Trouble};
 use crate::conversation::{ConnectionId, Conversation, Origin, SayError, Tag};
@@ -142,6 +143,10 @@ pub struct Engine {
     now: Now,
     outputs: VecDeque<Output>,
     invites: BTreeMap<EntryId, (Tag, [u8; 32])>,
+    /// Whether a peer said once that our chain is written elsewhere too.
+    was_told_of_a_copy: bool,
+    /// Authors who were told of as having forked their chain.
+    forked: BTreeSet<ChainId>,
 }
 
 impl Engine {
@@ -160,6 +165,8 @@ impl Engine {
             now,
             outputs: VecDeque::new(),
             invites: BTreeMap::new(),
+            was_told_of_a_copy: false,
+            forked: BTreeSet::new(),
         };
         engine.settle();
         engine
@@ -209,6 +216,8 @@ impl Engine {
             Input::StoreFailed => {
                 self.conversation.store_failed();
                 self.tell(Event::ReadOnly);
+                // What cannot be kept is not taken either.
+                self.hang_up(ByeReason::StoreFailed, "the store failed");
             }
             Input::Blocks(connection, blocks) => self.on_blocks(connection, &blocks),
             Input::Command(tag, command) => self.on_command(tag, command),
@@ -246,9 +255,7 @@ impl Engine {
                 Ok(())
             }
             Command::HangUp => {
-                self.sessions.keys().copied().collect::<Vec<_>>().into_iter().for_each(|connection| {
-                    self.close(connection, ByeReason::Leaving, "leaving");
-                });
+                self.hang_up(ByeReason::Leaving, "leaving");
                 Ok(())
             }
         };
@@ -261,6 +268,7 @@ impl Engine {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
         let key = Identity::from_secret(&secret).key();
+        let expires_ms = expires_ms.map(|expires| expires.min(TIME_MS_MAX));
         let body = Body::Invite(Invite { key, expires_ms, uses });
         let id = self.conversation.write(&body, self.now.wall_ms, Some(tag))?;
         self.invites.insert(id, (tag, secret));
@@ -290,6 +298,9 @@ impl Engine {
         for (tag, draft) in landed.drafts {
             self.tell(Event::Draft { tag, draft });
         }
+        if self.conversation.graph().fork_count() > self.forked.len() {
+            self.tell_forks();
+        }
         self.relay(&landed.units, first);
         self.acknowledge();
         self.conversation.introduce(self.now.wall_ms);
@@ -315,6 +326,21 @@ impl Engine {
         }
         self.tell(Event::PeerGone { connection, author: session.author });
         self.next_bulk_source();
+    }
+
+    /// Ends all connections.
+    fn hang_up(&mut self, reason: ByeReason, text: &str) {
+        let all: Vec<ConnectionId> = self.sessions.keys().copied().collect();
+        all.into_iter().for_each(|connection| self.close(connection, reason, text));
+    }
+
+    /// Tells of authors who turn out to have used one key from two places.
+    fn tell_forks(&mut self) {
+        for (chain, _) in self.conversation.graph().forked() {
+            if self.forked.insert(chain) {
+                self.tell(Event::Forked(chain));
+            }
+        }
     }
 
     /// Ends a connection, and says why.

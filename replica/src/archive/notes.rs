@@ -59,7 +59,7 @@ impl Notes {
 }
 
 /// Adds what a batch says of the notes.
-pub(super) fn stage(batch: &Batch, store: StoreId, writes: &mut Vec<Write>) {
+pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
     for (number, draft) in &batch.drafts {
         let mut value = draft.written_ms.min(TIME_MS_MAX).to_be_bytes().to_vec();
         value.extend_from_slice(draft.text.as_bytes());
@@ -73,7 +73,7 @@ pub(super) fn stage(batch: &Batch, store: StoreId, writes: &mut Vec<Write>) {
     if let Some(taken) = batch.home_drafts_taken {
         writes.push(Write::Put { key: TAKEN.to_vec(), value: taken.to_be_bytes().to_vec() });
     }
-    if let Some(incarnation) = batch.incarnation {
+    if let Some((store, incarnation)) = batch.names {
         writes.push(names(store, incarnation));
     }
 }

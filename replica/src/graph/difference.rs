@@ -60,6 +60,13 @@ impl Graph {
         Tip { chain: self.chain(at), seq: self.seq(at), id: self.id(at) }
     }
 
+    /// How many entries of a chain are here, those of all its branches together.
+    #[must_use]
+    pub fn chain_len(&self, chain: &ChainId) -> usize {
+        let chain = self.chain_index.get(chain).map(|&index| &self.chains[index as usize]);
+        chain.map_or(0, |chain| chain.by_seq.len() + chain.forks.len())
+    }
+
     /// What to ask of a peer with this tip; none if it is here. An entry that is here but not yet durable is not
     /// asked for again.
     #[must_use]

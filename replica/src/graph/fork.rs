@@ -44,6 +44,12 @@ impl Graph {
         }
     }
 
+    /// How many chains have more than one branch.
+    #[must_use]
+    pub fn fork_count(&self) -> usize {
+        self.chains.iter().filter(|chain| !chain.forks.is_empty()).count()
+    }
+
     /// The entries that an admission put on other branches. Only that of an entry that is not durable yet is known.
     #[must_use]
     pub fn moved_by(&self, admitted: Position) -> &[Moved] {

@@ -32,7 +32,11 @@ impl Engine {
         if dialed {
             self.book.connected(&address);
         }
-        let verdict = self.judge(&proof);
+        let verdict = if self.conversation.is_read_only() {
+            Verdict::Refuse(ByeReason::StoreFailed, "the store failed")
+        } else {
+            self.judge(&proof)
+        };
         let is_served = matches!(verdict, Verdict::Serve);
         let graph = self.conversation.graph();
         let session = Session {

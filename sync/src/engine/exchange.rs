@@ -1,6 +1,7 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
 use replica::graph::{Tip, Wanted};
+use replica::id::StoreId;
 use replica::identity::{Purpose, verify};
 
 use crate::conversation::{BlockKind, ConnectionId};
@@ -121,8 +122,12 @@ impl Engine {
             return self.offence(connection, "a tip is not signed by its author");
         }
         let mine = self.conversation.chain();
-        let used_elsewhere = have.tips.iter().any(|tip| tip.chain == mine && !is_known(tip));
-        if used_elsewhere {
+        let own = graph.chain_len(&mine);
+        let is_further = |tip: &wire::Tip| tip.chain == mine && tip.seq as usize > own && !is_known(tip);
+        if !self.was_told_of_a_copy && have.tips.iter().any(is_further) {
+            // A tip's signature does not say which chain it is of, so this may be a lie: believed once. The entries
+            // themselves are believed always.
+            self.was_told_of_a_copy = true;
             self.renew_chain();
         }
         let tips = have.tips.into_iter().map(|tip| Tip { chain: tip.chain, seq: tip.seq, id: tip.id });
@@ -178,17 +183,19 @@ impl Engine {
             return;
         }
         let mut unknown = Vec::new();
+        let mut lacks = Vec::new();
         let was_idle = session.outgoing.remaining() == 0;
         for chain in &want.chains {
             match graph.segment(&chain.tip, &chain.from) {
-                Some(positions) => session.outgoing.add(positions),
+                Some(positions) => lacks.extend(positions),
                 None if chain.from.len() == 1 && graph.position(&chain.tip).is_some() => {
                     unknown.push(chain.tip)
                 }
                 // Nothing of the locator is known here, so it gets the whole chain.
-                None => session.outgoing.add(graph.segment(&chain.tip, &[]).unwrap_or_default()),
+                None => lacks.extend(graph.segment(&chain.tip, &[]).unwrap_or_default()),
             }
         }
+        session.outgoing.add(lacks);
         if want.last {
             session.outgoing.release();
         }
@@ -220,7 +227,7 @@ impl Engine {
 
     fn on_data(&mut self, connection: ConnectionId, data: Data) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
-        session.incoming.bulk(data.remaining, self.now.monotonic_ms);
+        session.incoming.bulk(data.remaining);
         self.on_block(connection, BlockKind::Data, data.block);
         self.next_bulk_source();
     }
@@ -231,18 +238,18 @@ impl Engine {
             return self.offence(connection, "more than the window was sent");
         };
         let mine = self.conversation.chain();
-        let own_before = self.conversation.graph().last_of(&mine);
+        let own_before = self.conversation.graph().chain_len(&mine);
         let received = self.conversation.receive(connection, frame, kind, block);
         let length = self.conversation.graph().len();
         for (from, number, new) in received.taken {
             if let Some(session) = self.sessions.get_mut(&from) {
-                session.incoming.taken(number, new, length);
+                session.incoming.taken(number, new, length, self.now.monotonic_ms);
             }
         }
         if let Some(session) = self.sessions.get_mut(&connection) {
             session.incoming.waits(frame);
         }
-        if self.conversation.graph().last_of(&mine) != own_before {
+        if self.conversation.graph().chain_len(&mine) != own_before {
             self.renew_chain();
         }
         self.acknowledge();
@@ -254,8 +261,12 @@ impl Engine {
     fn renew_chain(&mut self) {
         use rand_chacha::rand_core::Rng as _;
         let incarnation = self.rng.next_u64();
-        self.conversation.renew_chain(incarnation);
+        let mut store = [0; 16];
+        self.rng.fill_bytes(&mut store);
+        self.conversation.renew(StoreId(store), incarnation);
         self.tell(Event::Renewed);
+        // The copy goes by our old name; connections are made anew under the new one.
+        self.hang_up(ByeReason::Leaving, "under a new name from now on");
     }
 
     /// Asks the next peer for what the last one left.

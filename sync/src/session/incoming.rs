@@ -77,10 +77,12 @@ impl Incoming {
     }
 
     /// A bulk frame came, with so many entries still behind it.
-    pub(crate) fn bulk(&mut self, remaining: u64, now_ms: u64) {
+    pub(crate) fn bulk(&mut self, remaining: u64) {
         if self.bulk_since_ms.is_some() {
             self.wanted = remaining;
-            self.bulk_since_ms = (remaining > 0).then_some(now_ms);
+        }
+        if remaining == 0 {
+            self.bulk_since_ms = None;
         }
     }
 
@@ -91,8 +93,10 @@ impl Incoming {
     }
 
     /// A frame's block was taken in, with so many new entries: it is durable once so much of the log is.
-    pub(crate) fn taken(&mut self, number: u64, new: usize, log_length: Position) {
+    /// Only what is new keeps a source of bulk from being given up.
+    pub(crate) fn taken(&mut self, number: u64, new: usize, log_length: Position, now_ms: u64) {
         self.received += new as u64;
+        self.bulk_since_ms = self.bulk_since_ms.map(|since| if new > 0 { now_ms } else { since });
         if let Some(open) = self.open.get_mut(&number) {
             open.until = Some(log_length);
         }
