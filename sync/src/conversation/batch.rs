@@ -1,0 +1,105 @@
+//! From what was admitted to what is durable: one batch at a time.
+
+use replica::archive::{Batch, NewBlock, NewRow};
+use replica::block;
+use replica::entry::Entry;
+use replica::graph::Graph;
+use replica::id::Position;
+
+use crate::conversation::{Conversation, Landed};
+use crate::limits::BATCH_BYTES_MAX;
+use crate::wire::Frame;
+
+impl Conversation {
+    /// What to make durable next, if the last batch is. Limited in bytes; ask again when it has landed.
+    pub fn poll_batch(&mut self) -> Option<Batch> {
+        if self.in_flight.is_some() || self.read_only {
+            return None;
+        }
+        // Drafts become entries in the batch that deletes them, so it takes all that is staged.
+        let limit = if self.staged_extra.drafts_done.is_empty() { BATCH_BYTES_MAX } else { usize::MAX };
+        let mut batch = std::mem::take(&mut self.staged_extra);
+        let mut landed = Landed { units: Vec::new(), drafts: std::mem::take(&mut self.staged_drafts) };
+        let mut small: Vec<Entry> = Vec::new();
+        let mut bytes = 0;
+        while bytes < limit
+            && let Some(unit) = self.staged.pop_front()
+        {
+            let weight =
+                unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
+            bytes += weight;
+            for index in 0..unit.entries.len() {
+                let at = unit.first + Position::try_from(index).expect("a block has few entries");
+                let moved = self.graph.moved_by(at).iter().map(|moved| moved.position);
+                batch.moved.extend(moved.map(|position| (position, self.graph.actor(position))));
+            }
+            if let Some(block) = &unit.block {
+                self.cut_blocks(&mut small, &mut batch.blocks);
+                batch.blocks.push(NewBlock { bytes: block.clone(), rows: self.rows(&unit.entries) });
+            } else {
+                small.extend(unit.entries.iter().cloned());
+            }
+            landed.units.push(unit);
+        }
+        self.cut_blocks(&mut small, &mut batch.blocks);
+        if batch == Batch::default() {
+            return None;
+        }
+        self.in_flight = Some(landed);
+        Some(batch)
+    }
+
+    /// The batch given out last is durable.
+    pub fn persisted(&mut self) -> Landed {
+        let landed = self.in_flight.take().unwrap_or_default();
+        if let Some(last) = landed.units.last() {
+            self.graph.settle(
+                last.first + Position::try_from(last.entries.len()).expect("a block has few entries"),
+            );
+        }
+        landed
+    }
+
+    /// Puts entries that came one by one into blocks, each with its signature.
+    fn cut_blocks(&self, entries: &mut Vec<Entry>, blocks: &mut Vec<NewBlock>) {
+        let all = std::mem::take(entries);
+        for (bytes, part) in encode_parts(&all, true, &self.graph) {
+            blocks.push(NewBlock { bytes, rows: self.rows(part) });
+        }
+    }
+
+    fn rows(&self, entries: &[Entry]) -> Vec<NewRow> {
+        let row = |entry: &Entry| {
+            let at = self.graph.position(&entry.id()).expect("staged entries were admitted");
+            NewRow { key: self.graph.key(at), actor: self.graph.actor(at) }
+        };
+        entries.iter().map(row).collect()
+    }
+}
+
+/// Encodes entries that all carry their signatures, halving what does not fit into one block.
+pub(crate) fn encode_parts<'a>(
+    entries: &'a [Entry],
+    keep_signatures: bool,
+    graph: &Graph,
+) -> Vec<(Vec<u8>, &'a [Entry])> {
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    match block::encode(entries, keep_signatures, graph) {
+        Ok(bytes) => vec![(bytes, entries)],
+        Err(_) if entries.len() > 1 => {
+            let (older, newer) = entries.split_at(entries.len() / 2);
+            let mut parts = encode_parts(older, keep_signatures, graph);
+            parts.extend(encode_parts(newer, keep_signatures, graph));
+            parts
+        }
+        Err(error) => unreachable!("one admitted entry always fits into a block: {error}"),
+    }
+}
+
+/// Frames that carry entries as they are written.
+pub(crate) fn live_frames(entries: &[Entry], graph: &Graph) -> Vec<(Frame, usize)> {
+    let parts = encode_parts(entries, true, graph).into_iter();
+    parts.map(|(bytes, part)| (Frame::Live(bytes), part.len())).collect()
+}
