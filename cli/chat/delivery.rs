@@ -18,6 +18,8 @@ mod tests;
 pub(crate) struct Delivery {
     written: usize,
     drafts: usize,
+    /// What was written in a room that we then left.
+    left_behind: usize,
     /// Per person, how much of what was written they hold.
     held: BTreeMap<AuthorKey, usize>,
     /// Addresses named for this run.
@@ -55,6 +57,13 @@ impl Delivery {
         self.drafts += 1;
     }
 
+    /// Another room is open: nobody in it holds what was written in the one before. Drafts come along.
+    pub(crate) fn moved(&mut self) {
+        self.left_behind += self.written - self.drafts;
+        self.written = self.drafts;
+        self.held.clear();
+    }
+
     /// Whether somebody holds all of it, or there was nothing to hold.
     pub(crate) fn is_done(&self) -> bool {
         self.written == 0 || self.held.values().any(|held| *held == self.written)
@@ -72,6 +81,13 @@ impl Delivery {
 
     /// What is held where, in words; none if nothing was written.
     pub(crate) fn summary(&self, connected: &BTreeSet<AuthorKey>, people: &People) -> Option<String> {
+        if self.left_behind > 0 {
+            let left = text::count(self.left_behind as u64, "message");
+            let stayed = format!("{left} stayed in the room you were in before");
+            let rest = Self { left_behind: 0, held: self.held.clone(), named: BTreeSet::new(), ..*self };
+            let rest = rest.summary(connected, people);
+            return Some(rest.map_or(stayed.clone(), |rest| format!("{rest}\n{stayed}")));
+        }
         if self.written == 0 {
             return None;
         }

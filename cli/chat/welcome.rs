@@ -22,15 +22,15 @@ impl Chat<'_> {
         self.people = People::of_status(&status);
         let room = text::name(name);
         if let Some(left) = left {
-            let left = text::name(left);
-            self.note(&format!("You moved into \"{room}\"; \"{left}\" stays in your home."))?;
+            self.delivery.moved();
+            self.note(&format!("You moved into their room; \"{}\" stays in your home.", text::name(left)))?;
         }
         if is_new {
             let me = format!("{} ({})", text::name(&status.nick), two_words(&status.me));
             let words = welcome(&me, &room, &self.client.home, &reachable(&self.listening));
             self.note(&words)?;
         } else if status.entries == 0 {
-            self.note("This home has a place in a room; its history comes with the first sync.")?;
+            self.note("You have a place in this room; its history comes with the first sync.")?;
         } else {
             let others =
                 status.members.iter().filter(|(author, _, is_member)| *is_member && *author != status.me);

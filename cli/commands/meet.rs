@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use replica_sync::node::PeerStatus;
+use replica_sync::node::{PeerStatus, Status};
 
 use crate::client::Client;
 use crate::commands::writer;
@@ -75,17 +75,19 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
         let next = "Run it again, with more time: --timeout SECS. What came is kept.";
         return Err(Failure::new(Exit::Failed, what, next).into());
     }
-    Err(unreached(config, outcomes.is_empty()).into())
+    Err(unreached(config, &status).into())
 }
 
 /// Nobody was there.
-pub(crate) fn unreached(config: &Config, is_nobody_known: bool) -> Failure {
+pub(crate) fn unreached(config: &Config, status: &Status) -> Failure {
+    let addresses: Vec<String> = status.peers.iter().map(|peer| text::line(&peer.address)).collect();
     let (what, next) = if config.offline {
-        ("--offline: nobody was dialled", "Leave out --offline.")
-    } else if is_nobody_known {
-        ("no peer is known", "Name one: --peer HOST:PORT, or a ticket.")
+        ("--offline: nobody was dialled".to_owned(), "Leave out --offline.")
+    } else if addresses.is_empty() {
+        ("no peer is known".to_owned(), "Name one: --peer HOST:PORT, or a ticket.")
     } else {
-        ("no peer could be reached", "Is replica running there? Name another with --peer HOST:PORT.")
+        let what = format!("no peer could be reached: nobody answers at {}", addresses.join(", "));
+        (what, "Is replica running there? Name another with --peer HOST:PORT.")
     };
     Failure::new(Exit::Unreached, what, next)
 }

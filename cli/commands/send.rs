@@ -88,7 +88,7 @@ pub(crate) async fn run(
                 let next = "It is kept, and delivered with the next sync.";
                 Err(Failure::new(Exit::Unreached, what, next).into())
             }
-            (false, None) => Err(unreached(config, status.peers.is_empty()).into()),
+            (false, None) => Err(unreached(config, &status).into()),
         };
     }
     client.stop().await;

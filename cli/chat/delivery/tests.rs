@@ -1,6 +1,7 @@
 use replica::identity::Identity;
 
 use super::*;
+use replica_sync::conversation::ConnectionId;
 
 fn bob() -> AuthorKey {
     Identity::from_secret(&[2; 32]).key()
@@ -51,4 +52,24 @@ fn without_a_peer_it_is_kept_here() {
     delivery.wrote();
     assert!(!delivery.is_done());
     assert_eq!(summary(&delivery, &BTreeSet::new()).unwrap(), "1 message: kept here; no peer was connected");
+}
+
+#[test]
+fn what_stays_in_another_room_is_held_by_nobody_in_this_one() {
+    let mut delivery = Delivery::default();
+    delivery.wrote();
+    delivery.moved();
+    delivery.note(&Event::Agreed {
+        connection: ConnectionId(1),
+        author: bob(),
+        address: "a:1".to_owned(),
+        sent: 0,
+        received: 0,
+        millis: 0,
+    });
+    assert!(delivery.is_done());
+    assert_eq!(summary(&delivery, &connected()).unwrap(), "1 message stayed in the room you were in before");
+    delivery.drafted();
+    delivery.moved();
+    assert!(!delivery.is_done());
 }
