@@ -17,6 +17,9 @@ pub(crate) struct Arrivals {
     dropped: usize,
     late: usize,
     due: Option<Pin<Box<Sleep>>>,
+    /// Whether more came since the wait began, and how often that was so.
+    goes_on: bool,
+    waits: u32,
 }
 
 /// What is to be shown of them.
@@ -38,23 +41,31 @@ impl Arrivals {
         if self.rows.len() >= 2 * KEPT_ROWS {
             self.trim(KEPT_ROWS);
         }
+        self.goes_on = self.due.is_some();
         self.due.get_or_insert_with(|| Box::pin(sleep(BURST_TIME)));
     }
 
-    /// Until it is time to show what came.
+    /// Until nothing came for a moment, or too much did: then it is time to show it.
     ///
     /// # Cancel safety
     /// The time goes on where it was.
     pub(crate) async fn due(&mut self) {
-        match &mut self.due {
-            Some(due) => due.await,
-            None => std::future::pending().await,
+        loop {
+            match &mut self.due {
+                Some(due) => due.await,
+                None => std::future::pending().await,
+            }
+            if !std::mem::take(&mut self.goes_on) || self.waits >= WAITS_MAX {
+                return;
+            }
+            self.waits += 1;
+            self.due = Some(Box::pin(sleep(BURST_TIME)));
         }
     }
 
     /// What came since last time; none if nothing did.
     pub(crate) fn take(&mut self) -> Option<Burst> {
-        self.due = None;
+        (self.due, self.goes_on, self.waits) = (None, false, 0);
         let count = self.dropped + self.rows.len();
         if count > SHOWN_WHOLE {
             self.trim(SHOWN_OF_MANY);
@@ -76,6 +87,9 @@ impl Arrivals {
 
 /// Not noticed by who reads, and long enough for a batch of rows to come together.
 const BURST_TIME: Duration = Duration::from_millis(30);
+
+/// After a second something is shown, even if more is coming.
+const WAITS_MAX: u32 = 32;
 
 /// Up to so many rows are shown at once.
 pub(crate) const SHOWN_WHOLE: usize = 40;

@@ -34,3 +34,28 @@ fn of_many_rows_the_last_are_shown_and_all_are_counted() {
     assert_eq!((burst.count, burst.late), (10_000, 10_000));
     assert_eq!(times(&burst), (10_000 - SHOWN_OF_MANY as u64..10_000).collect::<Vec<_>>());
 }
+
+#[test]
+fn rows_that_go_on_coming_are_one_burst_for_a_second_at_most() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut arrivals = Arrivals::default();
+        for n in 0..20 {
+            arrivals.push(row(n, 0));
+            let shown = tokio::time::timeout(BURST_TIME / 2, arrivals.due()).await;
+            assert!(shown.is_err(), "shown after {n} rows");
+        }
+        arrivals.due().await;
+        assert_eq!(arrivals.take().map(|burst| burst.count), Some(20));
+        let flood = async {
+            for n in 0.. {
+                arrivals.push(row(n, 0));
+                if tokio::time::timeout(BURST_TIME / 2, arrivals.due()).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(BURST_TIME * (WAITS_MAX + 3), flood).await.unwrap();
+    });
+}
