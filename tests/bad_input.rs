@@ -23,7 +23,7 @@ fn a_home_in_use_names_the_process_that_holds_it() {
 fn a_bad_ticket_is_refused() {
     let (ann, bob) = (Home::new("ann"), Home::new("bob"));
     let ticket = ann.invite();
-    let typo = ticket.replacen(|c: char| c == 'a', "b", 1);
+    let typo = ticket.replacen('a', "b", 1);
     for wrong in [typo.as_str(), &ticket[..ticket.len() - 3], "replica1nonsense!"] {
         let error = bob.fails(5, &["--offline", "join", wrong]);
         assert!(error.contains("ticket"), "{error}");

@@ -2,6 +2,8 @@
 //!
 //! Only these tests run processes. They listen on 127.0.0.1 alone and are bounded in time and count.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod bad_input;
 mod chat;
 mod crash;

@@ -164,6 +164,11 @@ impl Engine {
         };
         // Both sides know both channels, so both keep the same one.
         let loser = if channel < other_channel { other } else { connection };
+        let kept = if loser == other { connection } else { other };
+        let came = self.sessions.get_mut(&loser).map(|session| session.outgoing.take_from_peer());
+        if let (Some(came), Some(session)) = (came, self.sessions.get_mut(&kept)) {
+            came.into_iter().for_each(|position| session.outgoing.has(position));
+        }
         self.tell(Event::Doubled(loser));
         self.close(loser, ByeReason::Duplicate, "connected twice; the other connection is kept");
         loser == other

@@ -64,7 +64,10 @@ fn knock(host: &mut Lobby, guest: &mut Lobby, guest_key: AuthorKey, situation: S
 fn a_knock_waits_for_a_person_and_the_lower_key_keeps_its_room() {
     let [(_, mut host), (guest_id, mut guest)] = pair();
     let told = knock(&mut host, &mut guest, guest_id.key(), ALONE);
-    assert!(matches!(told.as_slice(), [Output::Tell(knocker)] if knocker.author == guest_id.key()), "{told:?}");
+    assert!(
+        matches!(told.as_slice(), [Output::Tell(knocker)] if knocker.author == guest_id.key()),
+        "{told:?}"
+    );
     assert_eq!(host.accept("nobody", ALONE), None);
     assert_eq!(host.accept("person 2", ALONE).as_deref(), Some("person 2"));
     assert_eq!(outputs(&mut host), [Output::Admit(AT, guest_id.key())]);
@@ -140,9 +143,9 @@ fn two_who_knock_at_each_other_need_no_yes() {
     let told = outputs(&mut low);
     assert!(told.iter().any(|output| matches!(output, Output::Tell(_))));
     // Who we knock at hears that somebody with that number knocks here.
-    let heard = frames(&told).into_iter().any(|frame| {
-        matches!(frame, Frame::Knock(knock) if knock.heard == [KnockNonce([2; 16])])
-    });
+    let heard = frames(&told)
+        .into_iter()
+        .any(|frame| matches!(frame, Frame::Knock(knock) if knock.heard == [KnockNonce([2; 16])]));
     assert!(heard, "{told:?}");
     low.on_frame(AT, said(vec![KnockNonce([1; 16])]), ALONE);
     assert_eq!(outputs(&mut low), [Output::Admit(AT, high_id.key())]);

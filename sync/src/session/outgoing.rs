@@ -70,6 +70,11 @@ impl Outgoing {
         }
     }
 
+    /// What this peer sent on this connection, for the one that is kept in its place.
+    pub(crate) fn take_from_peer(&mut self) -> BTreeSet<Position> {
+        std::mem::take(&mut self.from_peer)
+    }
+
     /// Whether newly durable entries from `first` on can be sent at once, without reading the log.
     pub(crate) fn is_live(&self, first: Position) -> bool {
         self.plan.is_empty() && !self.is_reading && self.credit > 0 && self.cursor == Some(first)
