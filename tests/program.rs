@@ -261,7 +261,8 @@ pub(crate) fn has(tool: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|at| at.join(tool).is_file());
     if !found {
-        println!("skipped: {tool} is not installed");
+        // Not through a macro: those are captured, and this is to be seen.
+        writeln!(std::io::stderr(), "\nskipped: {tool} is not installed").unwrap();
     }
     found
 }
