@@ -87,9 +87,9 @@ pub struct Room {
 pub struct Invite {
     /// The public key whose secret travels in tickets.
     pub key: AuthorKey,
-    /// Not accepted from this time on, by the admitting member's clock. In milliseconds since 1970.
+    /// Not accepted from this time on, by the admitting member's clock. In milliseconds since 1970, from 1, 48 bits.
     pub expires_ms: Option<u64>,
-    /// How many may use it.
+    /// How many may use it, from 1.
     pub uses: Option<u32>,
 }
 
@@ -139,7 +139,8 @@ pub enum Body {
 }
 
 impl Body {
-    /// The kind's number and the body's bytes; none for a kind that is not ours to write.
+    /// The kind's number and the body's bytes; none for a kind that is not ours to write, and for an invite with a
+    /// limit that has no form.
     #[must_use]
     pub fn encode(&self) -> Option<(Kind, Vec<u8>)> {
         Some(match self {
@@ -149,6 +150,11 @@ impl Body {
                 (Kind::Room, bytes)
             }
             Self::Invite(invite) => {
+                // 0 says "without a limit", so a limit of 0 has no form, nor has a time beyond 48 bits.
+                let has_form = invite.expires_ms.is_none_or(|ms| (1..=TIME_MS_MAX).contains(&ms));
+                if !has_form || invite.uses == Some(0) {
+                    return None;
+                }
                 let mut bytes = invite.key.0.to_vec();
                 bytes.extend_from_slice(&invite.expires_ms.unwrap_or(0).to_be_bytes()[2..]);
                 bytes.extend_from_slice(&invite.uses.unwrap_or(0).to_be_bytes());
@@ -200,7 +206,7 @@ fn decode_invite(rest: &mut &[u8]) -> Result<Invite, BodyError> {
     let key = sound(AuthorKey(take(rest)?))?;
     let mut time = [0; 8];
     time[2..].copy_from_slice(&take::<6>(rest)?);
-    let expires_ms = u64::from_be_bytes(time).min(TIME_MS_MAX);
+    let expires_ms = u64::from_be_bytes(time);
     let uses = u32::from_be_bytes(take(rest)?);
     Ok(Invite { key, expires_ms: (expires_ms > 0).then_some(expires_ms), uses: (uses > 0).then_some(uses) })
 }
