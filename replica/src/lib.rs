@@ -29,4 +29,6 @@ pub mod limits;
 pub mod members;
 pub mod order;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod timeline;
