@@ -27,12 +27,8 @@ const LEVEL: i32 = 3;
 /// Below this many bytes zstd's own header costs more than it saves.
 const COMPRESS_BYTES_MIN: usize = 256;
 
-/// What an entry may cost more when a block is cut to the entries that someone lacks: a reference to it by index then
-/// becomes one by (chain, seq, id). A block must have room for that, so that it can always be cut.
-const CUT_BYTES: usize = 24;
-
-/// Most dependencies in all the entries of a block: with it a decoded block stays under a few MiB.
-const REFERENCES_MAX: usize = 64 * 1024;
+/// Most dependencies in all the entries of a block.
+const REFERENCES_MAX: usize = 16 * 1024;
 
 /// What a block's reader and writer know of entries outside it.
 pub trait References {
@@ -87,22 +83,54 @@ pub fn decode(bytes: &[u8], room: &RoomId, references: &impl References) -> Resu
     if bytes.len() > BLOCK_BYTES_MAX {
         return Err(DecodeError::TooLarge);
     }
-    let entries = match bytes.split_first() {
-        Some((&PLAIN, rest)) => read::entries(rest, room, references)?,
+    match bytes.split_first() {
+        Some((&PLAIN, rest)) => read::entries(rest, room, references),
         Some((&ZSTD, rest)) => {
             let inflated = zstd::bulk::decompress(rest, BLOCK_INFLATED_BYTES_MAX)
                 .map_err(|_| DecodeError::Malformed("compression"))?;
-            read::entries(&inflated, room, references)?
+            read::entries(&inflated, room, references)
         }
-        _ => return Err(DecodeError::Malformed("first byte")),
-    };
-    if fits(bytes.len(), entries.len()) { Ok(entries) } else { Err(DecodeError::TooLarge) }
+        _ => Err(DecodeError::Malformed("first byte")),
+    }
 }
 
-/// Whether so many bytes are a block of so many entries, with room for cutting it.
-fn fits(bytes: usize, entries: usize) -> bool {
-    bytes + entries.saturating_sub(1) * CUT_BYTES <= BLOCK_BYTES_MAX
+/// What a block holds, in numbers.
+struct Extent {
+    chains: usize,
+    /// Entries outside that it refers to.
+    outside: usize,
+    entries: usize,
+    dependencies: usize,
+    body_bytes: usize,
+    signatures: usize,
 }
+
+impl Extent {
+    /// Whether that is a block: with every number as long as it can be it fits uncompressed, and so does what is left of
+    /// it when its chains are cut to tails. An entry that is cut away may become a row of the table of those outside,
+    /// and has paid for it, so the sum never grows. How well a peer's encoder packs is of no account; by compressed
+    /// bytes, one better than ours could make blocks that we could keep but not cut.
+    fn fits(&self) -> bool {
+        let tables = HEAD_BYTES + self.chains * ChainId::BYTES + self.outside * OUTSIDE_BYTES;
+        let columns = self.entries * ENTRY_BYTES + self.dependencies * REFERENCE_BYTES;
+        tables + columns + self.body_bytes + self.signatures * SIGNATURE_BYTES <= BLOCK_BYTES_MAX
+    }
+}
+
+/// The first byte, and the lengths of the tables and columns.
+const HEAD_BYTES: usize = 1 + 3 * 3;
+
+/// A row of the table of entries outside: chain, seq, half an id.
+const OUTSIDE_BYTES: usize = 2 + 5 + 16;
+
+/// An entry: chain, kind, previous, number of dependencies, time, length of the body, flag, and a row outside once it
+/// is cut away.
+const ENTRY_BYTES: usize = 2 + 3 + REFERENCE_BYTES + 1 + 7 + 3 + 1 + OUTSIDE_BYTES;
+
+/// A reference to an entry.
+const REFERENCE_BYTES: usize = 3;
+
+const SIGNATURE_BYTES: usize = 64;
 
 /// The entries of a block that no other of its entries names as `previous`, by index: each must be authentic by its
 /// own signature, and with them all are.
@@ -113,12 +141,13 @@ pub fn unvouched(entries: &[Entry]) -> Vec<usize> {
     (0..entries.len()).filter(|&index| !named.contains(&entries[index].id())).collect()
 }
 
-/// Roughly how many bytes an entry takes in a block before compression: for cutting blocks by size.
+/// How many bytes of a block an entry takes at most, beside what is needed once for its chain and for each entry outside
+/// that it names: for cutting blocks by size.
 #[must_use]
 pub fn weight(entry: &Entry) -> usize {
-    8 + entry.record().body.len()
-        + entry.record().dependencies.len() * 2
-        + entry.signature().map_or(0, |_| 64)
+    let record = entry.record();
+    let signature = entry.signature().map_or(0, |_| SIGNATURE_BYTES);
+    ENTRY_BYTES + record.dependencies.len() * REFERENCE_BYTES + record.body.len() + signature
 }
 
 /// A reference to an entry, as columns hold it: inside the block by distance, outside by index into the table.

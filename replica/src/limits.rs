@@ -23,11 +23,12 @@ pub const RECORD_BYTES_MAX: usize = 1 + 2 + 40 + 4 + 32 + 1 + DEPENDENCIES_MAX *
 /// Largest block, as stored and as sent: what one Noise message can carry.
 pub const BLOCK_BYTES_MAX: usize = 65_519 - 16;
 
-/// Largest block once inflated. A block that claims more is refused before anything is allocated for it.
-pub const BLOCK_INFLATED_BYTES_MAX: usize = 512 * 1024;
+/// Largest block once inflated: every block could also be put down uncompressed. One that inflates to more is refused
+/// before anything is allocated for it.
+pub const BLOCK_INFLATED_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 
-/// Most entries in one block; with it the columns of a decoded block stay small.
-pub const BLOCK_ENTRIES_MAX: usize = 8_192;
+/// Most entries in one block; with it the numbers in a block's columns stay within two bytes.
+pub const BLOCK_ENTRIES_MAX: usize = 2_048;
 
 /// Longest value handed to the store. Larger sled pages go to blob files that are never synced.
 pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;

@@ -1,7 +1,9 @@
 //! Reading a block's columns.
 
 use crate::block::columns::Reader;
-use crate::block::{BLOCK_ENTRIES_MAX, DecodeError, REFERENCES_MAX, Reference, References};
+use std::collections::HashSet;
+
+use crate::block::{BLOCK_ENTRIES_MAX, DecodeError, Extent, REFERENCES_MAX, Reference, References};
 use crate::entry::{Entry, Record};
 use crate::id::{ChainId, EntryId, RoomId};
 use crate::identity::Signature;
@@ -27,6 +29,19 @@ struct Columns<'a> {
     signature: Vec<Option<Signature>>,
 }
 
+impl Columns<'_> {
+    fn extent(&self) -> Extent {
+        Extent {
+            chains: self.chains.len(),
+            outside: self.outside.len(),
+            entries: self.chain.len(),
+            dependencies: self.dependencies.iter().map(Vec::len).sum(),
+            body_bytes: self.body.iter().map(|body| body.len()).sum(),
+            signatures: self.signature.iter().flatten().count(),
+        }
+    }
+}
+
 pub(super) fn entries(
     bytes: &[u8],
     room: &RoomId,
@@ -36,6 +51,9 @@ pub(super) fn entries(
     let columns = columns(&mut reader, references)?;
     if !reader.0.is_empty() {
         return Err(DecodeError::Malformed("end"));
+    }
+    if !columns.extent().fits() {
+        return Err(DecodeError::TooLarge);
     }
     assemble(&columns, room)
 }
@@ -121,6 +139,7 @@ fn reference(integer: u64, index: usize, outside: usize) -> Result<Reference, De
 fn assemble(columns: &Columns<'_>, room: &RoomId) -> Result<Vec<Entry>, DecodeError> {
     let mut entries: Vec<Entry> = Vec::with_capacity(columns.chain.len());
     let mut latest: Vec<Option<usize>> = vec![None; columns.chains.len()];
+    let mut ids = HashSet::with_capacity(columns.chain.len());
     for index in 0..columns.chain.len() {
         let chain = columns.chains[columns.chain[index]];
         let place = |entries: &[Entry], reference| match reference {
@@ -160,7 +179,12 @@ fn assemble(columns: &Columns<'_>, room: &RoomId) -> Result<Vec<Entry>, DecodeEr
             claimed_ms: columns.claimed_ms[index],
             body: columns.body[index].to_vec(),
         };
-        entries.push(Entry::new(record, room, columns.signature[index])?);
+        let entry = Entry::new(record, room, columns.signature[index])?;
+        // Whoever counts the entries of a block counts each of them once.
+        if !ids.insert(entry.id()) {
+            return Err(DecodeError::Malformed("repeated entry"));
+        }
+        entries.push(entry);
         latest[columns.chain[index]] = Some(index);
     }
     Ok(entries)

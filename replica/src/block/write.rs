@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::block::columns::{put, put_signed};
 use crate::block::{
-    BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX, COMPRESS_BYTES_MIN, EncodeError, LEVEL, PLAIN,
-    REFERENCES_MAX, Reference, References, ZSTD, fits,
+    BLOCK_ENTRIES_MAX, COMPRESS_BYTES_MIN, EncodeError, Extent, LEVEL, PLAIN, REFERENCES_MAX, Reference,
+    References, ZSTD,
 };
 use crate::entry::Entry;
 use crate::id::{ChainId, EntryId};
+use crate::identity::Signature;
 
-/// Writes entries, causes before effects, as one block. An entry's signature is left out where a later entry of the
+/// Writes entries, each once, causes before effects, as one block. An entry's signature is left out where a later entry of the
 /// block names it as `previous`, unless `keep_signatures`.
 ///
 /// # Errors
@@ -20,12 +21,8 @@ pub fn encode(
     keep_signatures: bool,
     references: &impl References,
 ) -> Result<Vec<u8>, EncodeError> {
-    let dependencies: usize = entries.iter().map(|entry| entry.record().dependencies.len()).sum();
-    if entries.len() > BLOCK_ENTRIES_MAX || dependencies > REFERENCES_MAX {
-        return Err(EncodeError::TooLarge);
-    }
-    let mut plain = Writer::new(entries, keep_signatures, references)?.finish();
-    if plain.len() > BLOCK_INFLATED_BYTES_MAX {
+    let (mut plain, extent) = plain(entries, keep_signatures, references)?;
+    if !extent.fits() {
         return Err(EncodeError::TooLarge);
     }
     if plain.len() >= COMPRESS_BYTES_MIN
@@ -37,7 +34,29 @@ pub fn encode(
     } else {
         plain.insert(0, PLAIN);
     }
-    if fits(plain.len(), entries.len()) { Ok(plain) } else { Err(EncodeError::TooLarge) }
+    Ok(plain)
+}
+
+/// The tables and columns, before compression.
+pub(super) fn plain(
+    entries: &[Entry],
+    keep_signatures: bool,
+    references: &impl References,
+) -> Result<(Vec<u8>, Extent), EncodeError> {
+    let dependencies = entries.iter().map(|entry| entry.record().dependencies.len()).sum();
+    if entries.len() > BLOCK_ENTRIES_MAX || dependencies > REFERENCES_MAX {
+        return Err(EncodeError::TooLarge);
+    }
+    let writer = Writer::new(entries, keep_signatures, references)?;
+    let extent = Extent {
+        chains: writer.chains.len(),
+        outside: writer.outside.len(),
+        entries: entries.len(),
+        dependencies,
+        body_bytes: entries.iter().map(|entry| entry.record().body.len()).sum(),
+        signatures: writer.signatures().len(),
+    };
+    Ok((writer.finish(), extent))
 }
 
 struct Writer<'a, R> {
@@ -156,20 +175,21 @@ impl<'a, R: References> Writer<'a, R> {
         put(out, 2 + to_integer(reference));
     }
 
+    /// The signatures to write, with the indices of their entries.
+    fn signatures(&self) -> Vec<(usize, Signature)> {
+        let kept = match self.keep_signatures {
+            true => (0..self.entries.len()).collect(),
+            false => crate::block::unvouched(self.entries),
+        };
+        kept.into_iter().filter_map(|index| Some((index, *self.entries[index].signature()?))).collect()
+    }
+
     fn write_signatures(&self, out: &mut Vec<u8>) {
-        let unvouched = crate::block::unvouched(self.entries);
-        let mut next = unvouched.iter().peekable();
+        let signatures = self.signatures();
         let mut flags = vec![0_u8; self.entries.len().div_ceil(8)];
-        let mut signatures = Vec::new();
-        for (index, entry) in self.entries.iter().enumerate() {
-            let is_tip = next.next_if(|&&tip| tip == index).is_some();
-            if let Some(signature) = entry.signature().filter(|_| is_tip || self.keep_signatures) {
-                flags[index / 8] |= 1 << (index % 8);
-                signatures.extend_from_slice(&signature.0);
-            }
-        }
+        signatures.iter().for_each(|(index, _)| flags[index / 8] |= 1 << (index % 8));
         out.extend_from_slice(&flags);
-        out.extend_from_slice(&signatures);
+        signatures.iter().for_each(|(_, signature)| out.extend_from_slice(&signature.0));
     }
 }
 
