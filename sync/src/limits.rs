@@ -111,8 +111,8 @@ pub const HOME_DRAFTS_MAX: usize = 256;
 /// Most tips one peer may tell: a chain each, of a room of thousands with several homes. 140 bytes each.
 pub const TIPS_TOLD_MAX: usize = 100_000;
 
-/// Bytes of entries, before compression, put into one bulk frame: texts shrink to half, so that it about fills it.
-pub const BULK_WEIGHT_MAX: usize = 96 * 1024;
+/// Weight of the entries put into one bulk frame: what a block may have uncompressed, less its tables and rounding.
+pub const BULK_WEIGHT_MAX: usize = BLOCK_BYTES_MAX - 8 * 1024;
 
 /// Pause without bulk after which what was asked of one peer is asked of another.
 pub const BULK_PATIENCE: Duration = Duration::from_secs(10);

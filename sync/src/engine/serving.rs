@@ -115,8 +115,8 @@ impl Engine {
     }
 }
 
-/// Blocks of this size are not worth opening to put them together with others.
-const VERBATIM_BYTES_MIN: usize = 16 * 1024;
+/// Blocks of this size are not worth opening to put them together with others. Full ones of short texts have some 12 KiB.
+const VERBATIM_BYTES_MIN: usize = 8 * 1024;
 
 /// What a peer is to get of one stored block: per chain a tail, so that its signatures fit.
 struct Part<'a> {
