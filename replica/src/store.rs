@@ -10,7 +10,7 @@
 
 mod log;
 mod memory;
-mod row;
+pub(crate) mod row;
 pub mod saved;
 mod sled;
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::archive::Batch;
 use crate::id::StoreId;
-use crate::limits::{STORE_VALUE_BYTES_MAX, TIME_MS_MAX};
-use crate::store::{Damage, Store, StoreError, Write};
+use crate::limits::{MESSAGE_BYTES_MAX, STORE_VALUE_BYTES_MAX, TIME_MS_MAX};
+use crate::store::{Damage, Store, StoreError, Write, row};
 
 /// A message that waits for its author to be admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,21 +37,18 @@ impl Notes {
         renew: bool,
     ) -> Result<Self, StoreError> {
         let drafts = read_drafts(store)?;
-        let taken =
-            store.get(TAKEN)?.map(|value| value.try_into().map_err(|_| Damage::Row("notes"))).transpose()?;
+        let number = |value: &[u8]| {
+            row::unseal(TAKEN, value, NOTES).and_then(|mut value| row::take(&mut value, NOTES))
+        };
+        let taken = store.get(TAKEN)?.map(|value| number(&value)).transpose()?;
         let home_drafts_taken = taken.map_or(0, u64::from_be_bytes);
         if let Some(value) = store.get(NAMES)?
             && !renew
         {
-            let (id, incarnation) = value.split_at_checked(StoreId::BYTES).ok_or(Damage::Row("notes"))?;
-            let store = StoreId(id.try_into().map_err(|_| Damage::Row("notes"))?);
-            let incarnation = incarnation.try_into().map_err(|_| Damage::Row("notes"))?;
-            return Ok(Self {
-                store,
-                incarnation: u64::from_be_bytes(incarnation),
-                drafts,
-                home_drafts_taken,
-            });
+            let mut fields = row::unseal(NAMES, &value, NOTES)?;
+            let store = StoreId(row::take(&mut fields, NOTES)?);
+            let incarnation = u64::from_be_bytes(row::take(&mut fields, NOTES)?);
+            return Ok(Self { store, incarnation, drafts, home_drafts_taken });
         }
         store.commit(&[names(fresh.0, fresh.1)])?;
         Ok(Self { store: fresh.0, incarnation: fresh.1, drafts, home_drafts_taken })
@@ -61,17 +58,19 @@ impl Notes {
 /// Adds what a batch says of the notes.
 pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
     for (number, draft) in &batch.drafts {
-        let mut value = draft.written_ms.min(TIME_MS_MAX).to_be_bytes().to_vec();
-        value.extend_from_slice(draft.text.as_bytes());
-        for (part, bytes) in value.chunks(STORE_VALUE_BYTES_MAX).enumerate() {
-            let key = draft_key(*number, u8::try_from(part).unwrap_or(u8::MAX));
-            writes.push(Write::Put { key, value: bytes.to_vec() });
+        let time = draft.written_ms.min(TIME_MS_MAX).to_be_bytes();
+        let length = (draft.text.len() as u64).to_be_bytes();
+        let value = [&time, &length, draft.text.as_bytes()].concat();
+        for (part, bytes) in (0..).zip(value.chunks(DRAFT_PART_BYTES)) {
+            let key = draft_key(*number, part);
+            let value = row::seal(&key, &[bytes]);
+            writes.push(Write::Put { key, value });
         }
     }
     let parts = |number: &u64| (0..DRAFT_PARTS_MAX).map(|part| draft_key(*number, part)).collect::<Vec<_>>();
     writes.extend(batch.drafts_done.iter().flat_map(parts).map(|key| Write::Delete { key }));
     if let Some(taken) = batch.home_drafts_taken {
-        writes.push(Write::Put { key: TAKEN.to_vec(), value: taken.to_be_bytes().to_vec() });
+        writes.push(Write::Put { key: TAKEN.to_vec(), value: row::seal(TAKEN, &[&taken.to_be_bytes()]) });
     }
     if let Some((store, incarnation)) = batch.names {
         writes.push(names(store, incarnation));
@@ -79,8 +78,7 @@ pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
 }
 
 fn names(store: StoreId, incarnation: u64) -> Write {
-    let mut value = store.0.to_vec();
-    value.extend_from_slice(&incarnation.to_be_bytes());
+    let value = row::seal(NAMES, &[&store.0, &incarnation.to_be_bytes()]);
     Write::Put { key: NAMES.to_vec(), value }
 }
 
@@ -90,28 +88,36 @@ fn draft_key(number: u64, part: u8) -> Vec<u8> {
 
 fn read_drafts(store: &dyn Store) -> Result<BTreeMap<u64, Draft>, StoreError> {
     let mut values: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
-    for row in store.scan(DRAFT) {
-        let (key, value) = row?;
+    for part in store.scan(DRAFT) {
+        let (key, value) = part?;
         let number = key.get(DRAFT.len()..DRAFT.len() + 8).and_then(|number| number.try_into().ok());
-        let number = u64::from_be_bytes(number.ok_or(Damage::Row("drafts"))?);
-        values.entry(number).or_default().extend_from_slice(&value);
+        let number = u64::from_be_bytes(number.ok_or(Damage::Row(NOTES))?);
+        values.entry(number).or_default().extend_from_slice(row::unseal(&key, &value, NOTES)?);
     }
     let draft = |(number, value): (u64, Vec<u8>)| {
-        let (time, text) = value.split_first_chunk().ok_or(Damage::Row("drafts"))?;
-        let text = str::from_utf8(text).map_err(|_| Damage::Row("drafts"))?.to_owned();
-        Ok((number, Draft { written_ms: u64::from_be_bytes(*time), text }))
+        let mut text = value.as_slice();
+        let written_ms = u64::from_be_bytes(row::take(&mut text, NOTES)?);
+        let length = u64::from_be_bytes(row::take(&mut text, NOTES)?);
+        let text = str::from_utf8(text).ok().filter(|text| text.len() as u64 == length);
+        Ok((number, Draft { written_ms, text: text.ok_or(Damage::Row(NOTES))?.to_owned() }))
     };
     values.into_iter().map(draft).collect()
 }
 
-/// Store id (16 bytes), then the chain's number, big-endian.
+const NOTES: &str = "notes";
+
+/// Sealed: store id (16 bytes), then the chain's number, big-endian.
 const NAMES: &[u8] = b"m/names";
 
-/// A number, big-endian.
+/// Sealed: a number, big-endian.
 const TAKEN: &[u8] = b"m/taken";
 
-/// Then the draft's number, big-endian, and the part: time written (8 bytes) and text, in parts of at most 4 KiB.
+/// Then the draft's number, big-endian, and the part: time written and length of the text (8 bytes each), and the text,
+/// in sealed parts.
 const DRAFT: &[u8] = b"m/draft/";
 
-/// A draft is at most 16 KiB and 8 bytes.
+const DRAFT_PART_BYTES: usize = STORE_VALUE_BYTES_MAX - row::SEAL_BYTES;
+
+/// A draft is a message: at most 16 KiB and 16 bytes.
 const DRAFT_PARTS_MAX: u8 = 5;
+const _: () = assert!(MESSAGE_BYTES_MAX + 16 <= DRAFT_PARTS_MAX as usize * DRAFT_PART_BYTES);

@@ -7,10 +7,10 @@ use super::{Damage, StoreError};
 const VERSION: u8 = 1;
 
 /// Bytes that [`seal`] adds to its fields.
-pub(super) const SEAL_BYTES: usize = 1 + 4;
+pub(crate) const SEAL_BYTES: usize = 1 + 4;
 
 /// The value that holds `fields` under `key`.
-pub(super) fn seal(key: &[u8], fields: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn seal(key: &[u8], fields: &[&[u8]]) -> Vec<u8> {
     let mut value = Vec::with_capacity(SEAL_BYTES + fields.iter().map(|field| field.len()).sum::<usize>());
     value.push(VERSION);
     value.extend_from_slice(&[0; 4]);
@@ -21,7 +21,7 @@ pub(super) fn seal(key: &[u8], fields: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The fields of a sealed value. `what` names the row's owner should it be damaged.
-pub(super) fn unseal<'a>(key: &[u8], value: &'a [u8], what: &'static str) -> Result<&'a [u8], StoreError> {
+pub(crate) fn unseal<'a>(key: &[u8], value: &'a [u8], what: &'static str) -> Result<&'a [u8], StoreError> {
     match value.split_first_chunk::<SEAL_BYTES>() {
         Some(([VERSION, sum @ ..], fields)) if *sum == checksum(key, fields) => Ok(fields),
         _ => Err(Damage::Row(what).into()),
@@ -29,7 +29,7 @@ pub(super) fn unseal<'a>(key: &[u8], value: &'a [u8], what: &'static str) -> Res
 }
 
 /// Takes `N` bytes off the front of a row's fields.
-pub(super) fn take<const N: usize>(fields: &mut &[u8], what: &'static str) -> Result<[u8; N], StoreError> {
+pub(crate) fn take<const N: usize>(fields: &mut &[u8], what: &'static str) -> Result<[u8; N], StoreError> {
     let (head, rest) = fields.split_first_chunk::<N>().ok_or(Damage::Row(what))?;
     *fields = rest;
     Ok(*head)
