@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::block::References;
-use crate::entry::{Body, Entry, Kind};
 use crate::id::{AuthorKey, ChainId, Digest, EntryId, Position, RoomId};
-use crate::identity::{Purpose, Signature, verify};
-use crate::order::{Clock, OrderKey, Previous};
+use crate::identity::Signature;
+use crate::order::{Clock, OrderKey};
 
+mod admit;
 mod compose;
 mod difference;
 mod fork;
@@ -50,6 +50,8 @@ struct Chain {
     by_seq: Vec<Position>,
     /// Entries that share their seq with an earlier one: their author forked the chain.
     forks: Vec<Position>,
+    /// The same by seq and half of the id.
+    fork_index: BTreeMap<(u32, [u8; 16]), Position>,
 }
 
 /// What one insertion changed beyond appending, so that it can be taken back.
@@ -57,7 +59,7 @@ struct Chain {
 struct Undo {
     heads: Vec<Position>,
     roster: roster::Mark,
-    moved: Vec<Moved>,
+    placed: fork::Placed,
 }
 
 /// Why an entry does not belong in the conversation. Nothing here depends on what else has arrived, but for
@@ -273,44 +275,6 @@ impl Graph {
         self.rosters.has_left(author) && !self.is_member(author)
     }
 
-    /// Takes an authentic entry in, if it is valid.
-    ///
-    /// # Errors
-    /// When an ancestor is missing or the entry is not valid; the graph is then unchanged.
-    pub fn admit(&mut self, entry: &Entry) -> Result<Admission, Refusal> {
-        if self.by_id.contains_key(&entry.id()) {
-            return Ok(Admission::Known);
-        }
-        let record = entry.record();
-        let find = |id: &EntryId| self.position(id).ok_or(Refusal::Missing(*id));
-        let previous = record.previous.as_ref().map(find).transpose()?;
-        let others = record.dependencies.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        if previous.is_none() && others.is_empty() && entry.id().0 != self.room.0 {
-            return Err(Refusal::Stranger);
-        }
-        if let Some(previous) = previous
-            && (self.chain(previous) != record.chain || self.seq(previous).checked_add(1) != Some(record.seq))
-        {
-            return Err(Refusal::WrongPrevious);
-        }
-        let parents = || previous.iter().chain(&others);
-        let sets: Vec<SetId> = parents().map(|parent| self.nodes[*parent as usize].roster).collect();
-        let past = self.rosters.union(&sets);
-        let body = entry.body();
-        if record.kind != Kind::Room.number() && !self.rosters.is_member(&entry.author(), past) {
-            return Err(Refusal::NotMember);
-        }
-        if let Body::Admit(admit) = &body {
-            self.check_admission(entry, admit, past)?;
-        }
-        let clock = Clock::derive(
-            record.claimed_ms,
-            previous.map(|at| Previous { claimed_ms: self.claimed_ms(at), clock: self.key(at).clock }),
-            parents().map(|parent| self.key(*parent).clock),
-        );
-        Ok(Admission::New(self.insert(entry, &body, previous, &others, clock, past)))
-    }
-
     /// Takes back the newest entries, down to this many. Only those admitted since the last [`Graph::settle`] can be.
     ///
     /// # Panics
@@ -326,10 +290,11 @@ impl Graph {
             self.heads.extend(undo.heads);
             self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
             self.rosters.rewind(undo.roster);
-            undo.moved.iter().rev().for_each(|moved| self.nodes[moved.position as usize].branch = moved.from);
+            self.unplace(node.chain, node.previous, &undo.placed);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {
                 chain.forks.pop();
+                chain.fork_index.remove(&(node.seq, half(&node.id)));
             } else {
                 chain.by_seq.pop();
             }
@@ -365,78 +330,6 @@ impl Graph {
     pub fn durable(&self) -> Position {
         self.durable
     }
-
-    fn insert(
-        &mut self,
-        entry: &Entry,
-        body: &Body,
-        previous: Option<Position>,
-        others: &[Position],
-        clock: Clock,
-        past: SetId,
-    ) -> Position {
-        let record = entry.record();
-        let at = self.len();
-        let mark = self.rosters.mark();
-        let roster = self.rosters.extend(past, &entry.author(), body, entry.id());
-        let chain = self.chain_of(record.chain);
-        let (branch, moved) = self.place_on_branch(entry.id(), chain, record.seq, previous);
-        let line = &mut self.chains[chain as usize];
-        if line.by_seq.len() + 1 == record.seq as usize {
-            line.by_seq.push(at);
-        } else {
-            line.forks.push(at);
-        }
-        self.others.extend_from_slice(others);
-        let covered =
-            previous.iter().chain(others).filter(|parent| self.heads.remove(parent)).copied().collect();
-        self.heads.insert(at);
-        self.undo.push(Undo { heads: covered, roster: mark, moved });
-        if let Some(signature) = entry.signature() {
-            self.signatures.insert(at, *signature);
-        }
-        self.by_id.insert(entry.id(), at);
-        let claimed = record.claimed_ms.to_be_bytes();
-        self.nodes.push(Node {
-            id: entry.id(),
-            chain,
-            seq: record.seq,
-            clock: clock.to_bytes(),
-            claimed: [claimed[2], claimed[3], claimed[4], claimed[5], claimed[6], claimed[7]],
-            kind: record.kind,
-            previous,
-            others_end: position(self.others.len()),
-            roster,
-            branch,
-        });
-        at
-    }
-
-    fn chain_of(&mut self, id: ChainId) -> u32 {
-        if let Some(&index) = self.chain_index.get(&id) {
-            return index;
-        }
-        let index = position(self.chains.len());
-        self.chains.push(Chain { id, by_seq: Vec::new(), forks: Vec::new() });
-        self.chain_index.insert(id, index);
-        index
-    }
-
-    fn check_admission(
-        &self,
-        entry: &Entry,
-        admit: &crate::entry::Admit,
-        past: SetId,
-    ) -> Result<(), Refusal> {
-        let card = Purpose::Card { room: &self.room, key: &admit.key };
-        if !verify(&entry.author(), card, &admit.card) {
-            return Err(Refusal::BadAdmission);
-        }
-        let Some(proof) = &admit.proof else { return Ok(()) };
-        let invite = self.rosters.invite_in(&proof.invite, past).ok_or(Refusal::BadAdmission)?;
-        let shown = Purpose::Invite { room: &self.room, key: &admit.key, channel: &proof.channel };
-        if verify(&invite.key, shown, &proof.signature) { Ok(()) } else { Err(Refusal::BadAdmission) }
-    }
 }
 
 impl References for Graph {
@@ -446,10 +339,18 @@ impl References for Graph {
 
     fn find(&self, chain: &ChainId, seq: u32, prefix: &[u8; 16]) -> Option<EntryId> {
         let chain = &self.chains[*self.chain_index.get(chain)? as usize];
-        let first = chain.by_seq.get((seq as usize).checked_sub(1)?).into_iter();
-        let fits = |&&at: &&Position| self.seq(at) == seq && self.id(at).0[..16] == *prefix;
-        first.chain(&chain.forks).find(fits).map(|&at| self.id(at))
+        let first = *chain.by_seq.get((seq as usize).checked_sub(1)?)?;
+        let is_first = half(&self.id(first)) == *prefix;
+        let at = if is_first { first } else { *chain.fork_index.get(&(seq, *prefix))? };
+        Some(self.id(at))
     }
+}
+
+/// As much of an id as blocks name entries by.
+fn half(id: &EntryId) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&id.0[..16]);
+    half
 }
 
 /// An index as a position. A log of 2^32 entries would take some 500 GB of memory first.

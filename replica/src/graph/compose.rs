@@ -43,7 +43,8 @@ impl Graph {
 
     /// Cuts heads (greatest key first) to the limit so that the author stays a member by what is left.
     fn keep_membership(&self, heads: &mut Vec<Position>, previous: Option<Position>, author: &AuthorKey) {
-        let admits = |at: Position| self.rosters.is_member(author, self.nodes[at as usize].roster);
+        // Being a member by one head alone is not enough: another that is kept may have the author leave.
+        let admits = |at: Position| self.rosters.keeps_member(author, self.nodes[at as usize].roster);
         let kept = &heads[..DEPENDENCIES_MAX];
         if !previous.is_some_and(admits)
             && !kept.iter().any(|&head| admits(head))

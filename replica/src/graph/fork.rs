@@ -3,6 +3,8 @@
 //! The child with the lowest id stays on its parent's branch, each other child starts one of its own. That is a
 //! function of the set of entries, so every replica names the same Automerge actors.
 
+use std::collections::BTreeMap;
+
 use crate::document::Actor;
 use crate::graph::Graph;
 use crate::id::{EntryId, Position};
@@ -19,18 +21,24 @@ pub struct Moved {
     pub(super) from: BranchIndex,
 }
 
-/// The first entries of all branches.
+/// The first entries of all branches, and who goes on.
 #[derive(Debug, Default)]
-pub(super) struct Branches(Vec<EntryId>);
+pub(super) struct Branches {
+    firsts: Vec<EntryId>,
+    /// By chain and parent: the child that stays on its parent's branch, where that is not the first admitted entry of
+    /// its seq.
+    heirs: BTreeMap<(u32, Option<Position>), Position>,
+}
 
-impl Branches {
-    fn start(&mut self, first: EntryId) -> BranchIndex {
-        if let Some(index) = self.0.iter().position(|id| *id == first) {
-            return super::position(index + 1);
-        }
-        self.0.push(first);
-        super::position(self.0.len())
-    }
+/// Where an inserted entry went, and how to take that back.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) branch: BranchIndex,
+    pub(super) moved: Vec<Moved>,
+    /// How many branches there were.
+    branches: usize,
+    /// Who went on before from the same parent, if that was noted anew.
+    heir: Option<Option<Position>>,
 }
 
 impl Graph {
@@ -40,7 +48,7 @@ impl Graph {
         let chain = self.chain(at);
         match self.nodes[at as usize].branch {
             0 => Actor::from(chain),
-            index => Actor::branch(chain, &self.branches.0[index as usize - 1]),
+            index => Actor::branch(chain, &self.branches.firsts[index as usize - 1]),
         }
     }
 
@@ -54,18 +62,7 @@ impl Graph {
     #[must_use]
     pub fn moved_by(&self, admitted: Position) -> &[Moved] {
         let undo = admitted.checked_sub(self.durable).and_then(|index| self.undo.get(index as usize));
-        undo.map_or(&[], |undo| undo.moved.as_slice())
-    }
-
-    /// The entries of one chain that follow the same one as a child of `previous` with this seq would.
-    fn twins(&self, chain: u32, seq: u32, previous: Option<Position>) -> Vec<Position> {
-        let Some(chain) = self.chains.get(chain as usize) else { return Vec::new() };
-        let first = chain.by_seq.get(seq as usize - 1).into_iter();
-        let is_twin = |&&at: &&Position| {
-            let node = &self.nodes[at as usize];
-            node.seq == seq && node.previous == previous
-        };
-        first.chain(&chain.forks).filter(is_twin).copied().collect()
+        undo.map_or(&[], |undo| undo.placed.moved.as_slice())
     }
 
     /// The branch of an entry about to be inserted, and what moves off that branch for it.
@@ -75,27 +72,53 @@ impl Graph {
         chain: u32,
         seq: u32,
         previous: Option<Position>,
-    ) -> (BranchIndex, Vec<Moved>) {
+    ) -> Placed {
         let inherited = previous.map_or(0, |at| self.nodes[at as usize].branch);
-        let twins = self.twins(chain, seq, previous);
-        let Some(heir) = twins.into_iter().find(|&twin| self.nodes[twin as usize].branch == inherited) else {
-            return (inherited, Vec::new());
-        };
-        if self.id(heir) < id {
-            return (self.branches.start(id), Vec::new());
+        let branches = self.branches.firsts.len();
+        let heir = self.heir(chain, seq, previous);
+        if heir.is_some_and(|heir| self.id(heir) < id) {
+            return Placed { branch: self.start(id), moved: Vec::new(), branches, heir: None };
         }
-        let branch = self.branches.start(self.id(heir));
-        let mut moved: Vec<Moved> = Vec::new();
-        for at in self.chain_entries(&self.chain(heir)).into_iter().filter(|at| *at >= heir) {
-            let node = &self.nodes[at as usize];
-            let follows = node
-                .previous
-                .is_some_and(|before| moved.binary_search_by_key(&before, |moved| moved.position).is_ok());
-            if at == heir || (follows && node.branch == inherited) {
-                moved.push(Moved { position: at, from: inherited });
-                self.nodes[at as usize].branch = branch;
-            }
+        let moved = heir.map_or(Vec::new(), |heir| self.move_line(heir, chain, inherited));
+        let is_first_of_seq = self.chains[chain as usize].by_seq.len() < seq as usize;
+        let at = self.len();
+        let heir = (!is_first_of_seq).then(|| self.branches.heirs.insert((chain, previous), at));
+        Placed { branch: inherited, moved, branches, heir }
+    }
+
+    /// Takes back what [`Graph::place_on_branch`] did for an entry that is removed already.
+    pub(super) fn unplace(&mut self, chain: u32, previous: Option<Position>, placed: &Placed) {
+        self.branches.firsts.truncate(placed.branches);
+        match placed.heir {
+            Some(Some(heir)) => drop(self.branches.heirs.insert((chain, previous), heir)),
+            Some(None) => drop(self.branches.heirs.remove(&(chain, previous))),
+            None => {}
         }
-        (inherited, moved)
+        placed.moved.iter().for_each(|moved| self.nodes[moved.position as usize].branch = moved.from);
+    }
+
+    /// The child of `previous`, which would have this seq, that stays on its branch.
+    fn heir(&self, chain: u32, seq: u32, previous: Option<Position>) -> Option<Position> {
+        let first = || self.chains.get(chain as usize)?.by_seq.get((seq as usize).checked_sub(1)?).copied();
+        let noted = self.branches.heirs.get(&(chain, previous)).copied();
+        noted.or_else(|| first().filter(|&first| self.previous(first) == previous))
+    }
+
+    fn start(&mut self, first: EntryId) -> BranchIndex {
+        self.branches.firsts.push(first);
+        super::position(self.branches.firsts.len())
+    }
+
+    /// Moves an entry and what goes on from it to a branch of its own.
+    fn move_line(&mut self, first: Position, chain: u32, from: BranchIndex) -> Vec<Moved> {
+        let branch = self.start(self.id(first));
+        let mut moved = Vec::new();
+        let mut next = Some(first);
+        while let Some(at) = next {
+            moved.push(Moved { position: at, from });
+            self.nodes[at as usize].branch = branch;
+            next = self.heir(chain, self.seq(at).saturating_add(1), Some(at));
+        }
+        moved
     }
 }

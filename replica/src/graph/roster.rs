@@ -168,22 +168,33 @@ impl Rosters {
     /// in its past.
     pub(super) fn is_member(&self, author: &AuthorKey, set: SetId) -> bool {
         let set = &self.sets[set as usize];
-        self.fold(author, |index| set.contains(index))
+        self.fold(author, |index| set.contains(index), |index| set.contains(index))
     }
 
     /// Whether someone is a member by everything.
     pub(super) fn is_member_now(&self, author: &AuthorKey) -> bool {
-        self.fold(author, |_| true)
+        self.fold(author, |_| true, |_| true)
     }
 
-    fn fold(&self, author: &AuthorKey, counts: impl Fn(Index) -> bool) -> bool {
+    /// Whether a set has an admission of someone's that counts by everything: who has it in their past is a member,
+    /// whatever else they have seen of what is here.
+    pub(super) fn keeps_member(&self, author: &AuthorKey, set: SetId) -> bool {
+        let set = &self.sets[set as usize];
+        self.fold(author, |index| set.contains(index), |_| true)
+    }
+
+    fn fold(
+        &self,
+        author: &AuthorKey,
+        admission_counts: impl Fn(Index) -> bool,
+        leave_counts: impl Fn(Index) -> bool,
+    ) -> bool {
         let Some(indices) = self.by_subject.get(author) else { return false };
-        let seen = || indices.iter().copied().filter(|&index| counts(index));
         let (leaves, admissions): (Vec<Index>, Vec<Index>) =
-            seen().partition(|&at| self.entries[at].is_leave);
-        admissions.into_iter().any(|admission| {
+            indices.iter().partition(|&&at| self.entries[at].is_leave);
+        admissions.into_iter().filter(|&admission| admission_counts(admission)).any(|admission| {
             let past = &self.sets[self.entries[admission].past as usize];
-            leaves.iter().all(|&leave| past.contains(leave))
+            leaves.iter().all(|&leave| past.contains(leave) || !leave_counts(leave))
         })
     }
 

@@ -1,0 +1,119 @@
+//! Whether an entry belongs with what is here, and taking it in.
+
+use std::collections::BTreeMap;
+
+use crate::entry::{Admit, Body, Entry, Kind};
+use crate::graph::roster::SetId;
+use crate::graph::{Admission, Chain, Graph, Node, Refusal, Undo, half, position};
+use crate::id::{ChainId, EntryId, Position};
+use crate::identity::{Purpose, verify};
+use crate::order::{Clock, Previous};
+
+impl Graph {
+    /// Takes an authentic entry in, if it is valid.
+    ///
+    /// # Errors
+    /// When an ancestor is missing or the entry is not valid; the graph is then unchanged.
+    pub fn admit(&mut self, entry: &Entry) -> Result<Admission, Refusal> {
+        if self.by_id.contains_key(&entry.id()) {
+            return Ok(Admission::Known);
+        }
+        let record = entry.record();
+        let find = |id: &EntryId| self.position(id).ok_or(Refusal::Missing(*id));
+        let previous = record.previous.as_ref().map(find).transpose()?;
+        let others = record.dependencies.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        if previous.is_none() && others.is_empty() && entry.id().0 != self.room.0 {
+            return Err(Refusal::Stranger);
+        }
+        if let Some(previous) = previous
+            && (self.chain(previous) != record.chain || self.seq(previous).checked_add(1) != Some(record.seq))
+        {
+            return Err(Refusal::WrongPrevious);
+        }
+        let parents = || previous.iter().chain(&others);
+        let sets: Vec<SetId> = parents().map(|parent| self.nodes[*parent as usize].roster).collect();
+        let past = self.rosters.union(&sets);
+        let body = entry.body();
+        if record.kind != Kind::Room.number() && !self.rosters.is_member(&entry.author(), past) {
+            return Err(Refusal::NotMember);
+        }
+        if let Body::Admit(admit) = &body {
+            self.check_admission(entry, admit, past)?;
+        }
+        let clock = Clock::derive(
+            record.claimed_ms,
+            previous.map(|at| Previous { claimed_ms: self.claimed_ms(at), clock: self.key(at).clock }),
+            parents().map(|parent| self.key(*parent).clock),
+        );
+        Ok(Admission::New(self.insert(entry, &body, previous, &others, clock, past)))
+    }
+
+    fn insert(
+        &mut self,
+        entry: &Entry,
+        body: &Body,
+        previous: Option<Position>,
+        others: &[Position],
+        clock: Clock,
+        past: SetId,
+    ) -> Position {
+        let record = entry.record();
+        let at = self.len();
+        let mark = self.rosters.mark();
+        let roster = self.rosters.extend(past, &entry.author(), body, entry.id());
+        let chain = self.chain_of(record.chain);
+        let placed = self.place_on_branch(entry.id(), chain, record.seq, previous);
+        let branch = placed.branch;
+        let line = &mut self.chains[chain as usize];
+        if line.by_seq.len() + 1 == record.seq as usize {
+            line.by_seq.push(at);
+        } else {
+            line.forks.push(at);
+            line.fork_index.insert((record.seq, half(&entry.id())), at);
+        }
+        self.others.extend_from_slice(others);
+        let covered =
+            previous.iter().chain(others).filter(|parent| self.heads.remove(parent)).copied().collect();
+        self.heads.insert(at);
+        self.undo.push(Undo { heads: covered, roster: mark, placed });
+        if let Some(signature) = entry.signature() {
+            self.signatures.insert(at, *signature);
+        }
+        self.by_id.insert(entry.id(), at);
+        let claimed = record.claimed_ms.to_be_bytes();
+        self.nodes.push(Node {
+            id: entry.id(),
+            chain,
+            seq: record.seq,
+            clock: clock.to_bytes(),
+            claimed: [claimed[2], claimed[3], claimed[4], claimed[5], claimed[6], claimed[7]],
+            kind: record.kind,
+            previous,
+            others_end: position(self.others.len()),
+            roster,
+            branch,
+        });
+        at
+    }
+
+    fn chain_of(&mut self, id: ChainId) -> u32 {
+        if let Some(&index) = self.chain_index.get(&id) {
+            return index;
+        }
+        let index = position(self.chains.len());
+        self.chains.push(Chain { id, by_seq: Vec::new(), forks: Vec::new(), fork_index: BTreeMap::new() });
+        self.chain_index.insert(id, index);
+        index
+    }
+
+    fn check_admission(&self, entry: &Entry, admit: &Admit, past: SetId) -> Result<(), Refusal> {
+        let card = Purpose::Card { room: &self.room, key: &admit.key };
+        if !verify(&entry.author(), card, &admit.card) {
+            return Err(Refusal::BadAdmission);
+        }
+        let Some(proof) = &admit.proof else { return Ok(()) };
+        let invite = self.rosters.invite_in(&proof.invite, past).ok_or(Refusal::BadAdmission)?;
+        let shown = Purpose::Invite { room: &self.room, key: &admit.key, channel: &proof.channel };
+        if verify(&invite.key, shown, &proof.signature) { Ok(()) } else { Err(Refusal::BadAdmission) }
+    }
+}
