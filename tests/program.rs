@@ -262,7 +262,8 @@ pub(crate) fn has(tool: &str) -> bool {
         .any(|at| at.join(tool).is_file());
     if !found {
         // Not through a macro: those are captured, and this is to be seen.
-        writeln!(std::io::stderr(), "\nskipped: {tool} is not installed").unwrap();
+        let said = format!("\nskipped: {tool} is not installed\n");
+        std::io::stderr().write_all(said.as_bytes()).unwrap();
     }
     found
 }
