@@ -4,7 +4,15 @@
 //! - [`scenario`]: bytes as scripts
 //! - [`examine`]: a script run to its end, and everything that must hold then
 //! - [`naive`]: order and membership, in the simplest way there is
+//! - [`dag`]: the order of any history
+//! - [`formats`]: bytes of strangers
+//! - [`hostile`]: a member who does whatever it likes
+//!
+//! `run.sh SECONDS` runs every target; `planted.sh` shows that the first one finds bugs.
 
+pub mod dag;
 pub mod examine;
+pub mod formats;
+pub mod hostile;
 pub mod naive;
 pub mod scenario;

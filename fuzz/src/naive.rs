@@ -16,6 +16,7 @@ pub type NaiveClock = (u64, i64, i64);
 #[derive(Debug)]
 pub struct History {
     entries: Vec<Entry>,
+    bodies: Vec<Body>,
     /// The index of each entry.
     index: BTreeMap<EntryId, usize>,
     clocks: Vec<NaiveClock>,
@@ -24,10 +25,10 @@ pub struct History {
 }
 
 /// A day, in milliseconds.
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Largest time: 48 bits.
-const TIME_MAX: i64 = (1 << 48) - 1;
+pub const TIME_MAX: i64 = (1 << 48) - 1;
 
 impl History {
     /// All durable entries of a running replica, read from its log. None if the log cannot be read.
@@ -50,8 +51,13 @@ impl History {
     /// Entries in any order. None if one of their causes is missing.
     #[must_use]
     pub fn of(entries: Vec<Entry>) -> Option<Self> {
-        let mut history =
-            Self { entries: Vec::new(), index: BTreeMap::new(), clocks: Vec::new(), pasts: Vec::new() };
+        let mut history = Self {
+            entries: Vec::new(),
+            bodies: Vec::new(),
+            index: BTreeMap::new(),
+            clocks: Vec::new(),
+            pasts: Vec::new(),
+        };
         let mut left = entries;
         while !left.is_empty() {
             let is_ready = |entry: &Entry| entry.record().parents().all(|id| history.index.contains_key(id));
@@ -74,30 +80,15 @@ impl History {
         self.clocks.push(self.derive(&entry));
         self.pasts.push(past);
         self.index.insert(entry.id(), self.entries.len());
+        self.bodies.push(entry.body());
         self.entries.push(entry);
     }
 
-    /// The rule of the order, as it is written down.
     fn derive(&self, entry: &Entry) -> NaiveClock {
         let record = entry.record();
         let clock = |id: &EntryId| self.clocks[self.index[id]];
-        let (era, time, count) = record.parents().map(clock).max().unwrap_or((0, 0, -1));
-        let claimed = claimed(entry);
-        if claimed > time {
-            return (era, claimed, 0);
-        }
-        if claimed >= time - DAY_MS {
-            return (era, time, count + 1);
-        }
-        if let Some(previous) = &record.previous {
-            let (_, previous_time, _) = clock(previous);
-            let mine = self::claimed(&self.entries[self.index[previous]]);
-            let was_right = mine >= previous_time - DAY_MS && claimed >= mine;
-            if was_right || mine == time {
-                return (era + 1, claimed, 0);
-            }
-        }
-        (era, time, count + 1)
+        let previous = record.previous.as_ref().map(|id| (claimed(&self.entries[self.index[id]]), clock(id)));
+        derive(claimed(entry), previous, record.parents().map(clock))
     }
 
     /// The ids of all entries in order.
@@ -136,18 +127,17 @@ impl History {
     /// An entry whose author was no member by what it builds on, if there is one.
     #[must_use]
     pub fn intruder(&self) -> Option<EntryId> {
-        let is_in = |entry: &Entry, at: usize| {
-            matches!(entry.body(), Body::Room(_))
-                || self.is_member(&entry.author(), |other| self.is_in_past(other, at))
+        let is_in = |at: usize| {
+            matches!(self.bodies[at], Body::Room(_))
+                || self.is_member(&self.entries[at].author(), |other| self.is_in_past(other, at))
         };
-        let all = self.entries.iter().enumerate();
-        all.filter(|(at, entry)| !is_in(entry, *at)).map(|(_, entry)| entry.id()).next()
+        (0..self.entries.len()).find(|at| !is_in(*at)).map(|at| self.entries[at].id())
     }
 
     /// The members by all entries, with the names they gave themselves last.
     #[must_use]
     pub fn members(&self) -> BTreeMap<AuthorKey, Option<String>> {
-        let admitted = self.entries.iter().filter_map(admitted);
+        let admitted = (0..self.entries.len()).filter_map(|at| self.admitted(at));
         let authors: BTreeSet<AuthorKey> =
             admitted.filter(|author| self.is_member(author, |_| true)).collect();
         authors.into_iter().map(|author| (author, self.name(&author))).collect()
@@ -155,9 +145,9 @@ impl History {
 
     fn name(&self, author: &AuthorKey) -> Option<String> {
         let order = self.order();
-        let named = order.iter().rev().filter_map(|id| self.entry(id));
-        named.filter(|entry| entry.author() == *author).find_map(|entry| match entry.body() {
-            Body::Nickname(name) => Some(name),
+        let named = order.iter().rev().map(|id| self.index[id]);
+        named.filter(|at| self.entries[*at].author() == *author).find_map(|at| match &self.bodies[at] {
+            Body::Nickname(name) => Some(name.clone()),
             _ => None,
         })
     }
@@ -166,12 +156,21 @@ impl History {
     fn is_member(&self, author: &AuthorKey, counts: impl Fn(usize) -> bool) -> bool {
         let seen = || (0..self.entries.len()).filter(|at| counts(*at));
         let departures: Vec<usize> = seen()
+            .filter(|at| matches!(self.bodies[*at], Body::Leave))
             .filter(|at| self.entries[*at].author() == *author)
-            .filter(|at| matches!(self.entries[*at].body(), Body::Leave))
             .collect();
         seen()
-            .filter(|at| admitted(&self.entries[*at]) == Some(*author))
+            .filter(|at| self.admitted(*at) == Some(*author))
             .any(|admission| departures.iter().all(|departure| self.is_in_past(*departure, admission)))
+    }
+
+    /// Whom an entry makes a member.
+    fn admitted(&self, at: usize) -> Option<AuthorKey> {
+        match &self.bodies[at] {
+            Body::Room(_) => Some(self.entries[at].author()),
+            Body::Admit(admit) => Some(admit.key),
+            _ => None,
+        }
     }
 
     fn is_in_past(&self, cause: usize, effect: usize) -> bool {
@@ -180,14 +179,29 @@ impl History {
 }
 
 fn claimed(entry: &Entry) -> i64 {
-    i64::try_from(entry.record().claimed_ms).map_or(TIME_MAX, |claimed| claimed.min(TIME_MAX))
+    i64::try_from(entry.record().claimed_ms).unwrap_or(TIME_MAX)
 }
 
-/// Whom an entry makes a member.
-fn admitted(entry: &Entry) -> Option<AuthorKey> {
-    match entry.body() {
-        Body::Room(_) => Some(entry.author()),
-        Body::Admit(admit) => Some(admit.key),
-        _ => None,
+/// The rule of the order, as it is written down: of a claimed time, of the previous entry's claimed time and clock, and
+/// of the clocks of everything the entry directly follows.
+pub fn derive(
+    claimed: i64,
+    previous: Option<(i64, NaiveClock)>,
+    parents: impl Iterator<Item = NaiveClock>,
+) -> NaiveClock {
+    let (era, time, count) = parents.max().unwrap_or((0, 0, -1));
+    let claimed = claimed.clamp(0, TIME_MAX);
+    if claimed > time {
+        return (era, claimed, 0);
     }
+    if claimed >= time - DAY_MS {
+        return (era, time, count + 1);
+    }
+    if let Some((mine, (_, my_time, _))) = previous {
+        let was_right = mine >= my_time - DAY_MS && claimed >= mine;
+        if was_right || mine == time {
+            return (era + 1, claimed, 0);
+        }
+    }
+    (era, time, count + 1)
 }

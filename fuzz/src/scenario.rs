@@ -158,7 +158,7 @@ enum Act {
 }
 
 /// What can happen, with how often it does.
-const ACTS: [(u32, Act); 24] = [
+const ACTS: [(u32, Act); 25] = [
     (26, Act::Say),
     (6, Act::Write),
     (24, Act::Pass),
@@ -179,6 +179,7 @@ const ACTS: [(u32, Act); 24] = [
     (2, Act::Pair("mute")),
     (2, Act::Pair("dial")),
     (4, Act::Pair("garble")),
+    (2, Act::Pair("lose")),
     (6, Act::One("crash")),
     (2, Act::One("stop")),
     (2, Act::One("start")),

@@ -26,7 +26,9 @@ fuzz_target!(
         if let Err(finding) = examine(scenario.seed, &scenario.script) {
             CURRENT.set(None);
             tell(scenario.seed, &scenario.script);
-            tell(scenario.seed, &shrink(scenario.seed, &scenario.script));
+            if std::env::var_os("NO_SHRINK").is_none() {
+                tell(scenario.seed, &shrink(scenario.seed, &scenario.script));
+            }
             panic!("{finding}");
         }
     }

@@ -62,6 +62,8 @@ pub struct World {
     cuts: BTreeSet<(usize, usize)>,
     /// Who alters the next entries sent to whom.
     garbles: BTreeSet<(usize, usize)>,
+    /// Who loses the next entries sent to whom.
+    losses: BTreeSet<(usize, usize)>,
     next: u64,
     room: RoomId,
     secret: [u8; 32],
@@ -94,6 +96,7 @@ impl World {
             wires: BTreeMap::new(),
             cuts: BTreeSet::new(),
             garbles: BTreeSet::new(),
+            losses: BTreeSet::new(),
             next: 0,
             room: RoomId([0; 32]),
             secret,
@@ -199,7 +202,8 @@ impl World {
         }
     }
 
-    fn handle(&mut self, index: usize, input: Input) {
+    /// Gives a replica any input, if it runs. For whoever plays a peer that is no replica: nobody hears what it is sent.
+    pub fn handle(&mut self, index: usize, input: Input) {
         let now = self.now_of(index);
         if let Some(engine) = self.engine_mut(index) {
             engine.handle(input, now);

@@ -27,21 +27,7 @@ impl Readings {
 
     /// Holds what was read against the order that all entries have by the rule.
     pub(super) fn check(&self, world: &mut World, history: &History) -> Result<(), Finding> {
-        let order = history.order();
-        let place: BTreeMap<EntryId, usize> = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-        for entry in history.entries() {
-            let effect = entry.id();
-            if entry.record().parents().any(|cause| place[cause] >= place[&effect]) {
-                return Err(Finding::EffectFirst { effect });
-            }
-        }
-        for index in world.insiders() {
-            let rows = row_ids(world, index);
-            if rows != order {
-                let at = rows.iter().zip(&order).take_while(|(row, expected)| row == expected).count();
-                return Err(Finding::Order { by: name(world, index), at });
-            }
-        }
+        let place = places(&history.order());
         for (index, rows) in &self.taken {
             let replica = &world.replicas()[*index];
             let places: Vec<Option<&usize>> = rows.iter().map(|id| place.get(id)).collect();
@@ -52,6 +38,30 @@ impl Readings {
         }
         check_announcements(world)
     }
+}
+
+fn places(order: &[EntryId]) -> BTreeMap<EntryId, usize> {
+    order.iter().enumerate().map(|(at, id)| (*id, at)).collect()
+}
+
+/// Every insider's rows stand as the rule says, causes before effects.
+pub(super) fn check_order(world: &mut World, history: &History) -> Result<(), Finding> {
+    let order = history.order();
+    let place = places(&order);
+    for entry in history.entries() {
+        let effect = entry.id();
+        if entry.record().parents().any(|cause| place[cause] >= place[&effect]) {
+            return Err(Finding::EffectFirst { effect });
+        }
+    }
+    for index in world.insiders() {
+        let rows = row_ids(world, index);
+        if rows != order {
+            let at = rows.iter().zip(&order).take_while(|(row, expected)| row == expected).count();
+            return Err(Finding::Order { by: name(world, index), at });
+        }
+    }
+    Ok(())
 }
 
 /// Each row was announced with the number of rows behind it. Only of replicas that never stopped: what others had when

@@ -120,6 +120,12 @@ impl Conversation {
         received
     }
 
+    /// Bytes of blocks that wait for their causes.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.pool.bytes
+    }
+
     /// Forgets what waits from a connection that ended.
     pub fn forget(&mut self, connection: ConnectionId) {
         self.pool.forget(connection);

@@ -292,6 +292,11 @@ impl Engine {
         session.peer_digest = Some(ping.digest);
         if ping.digest == digest {
             session.unequal = 0;
+            // Also where a frame was dropped on the way, which no acknowledgement will ever cover.
+            if session.outgoing.confirm() {
+                let author = session.author;
+                return self.tell(Event::Held { author });
+            }
         } else if ping.at_rest && is_settled && session.is_at_rest(durable) {
             session.unequal += 1;
         }

@@ -142,6 +142,13 @@ impl Outgoing {
         }
     }
 
+    /// The peer has everything that was sent: it said so in a digest. Answers whether that is news.
+    pub(crate) fn confirm(&mut self) -> bool {
+        let confirmed = std::mem::take(&mut self.unacknowledged).len() as u64;
+        self.frames_acknowledged += confirmed;
+        confirmed > 0
+    }
+
     /// How many of the durable entries the peer is not known to have.
     pub(crate) fn missing(&self, durable: Position) -> u64 {
         let newer = u64::from(durable.saturating_sub(self.cursor.unwrap_or(self.told)));

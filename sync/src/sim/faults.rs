@@ -51,10 +51,16 @@ impl World {
         self.garbles.insert((from, to));
     }
 
+    /// The next entries that a replica sends to another never arrive, though the connection stands.
+    pub fn lose(&mut self, from: usize, to: usize) {
+        self.losses.insert((from, to));
+    }
+
     /// All faults end: cuts heal, who is off or has a broken store starts with what is durable, clocks are set.
     pub fn mend(&mut self) {
         self.heal();
         self.garbles.clear();
+        self.losses.clear();
         for index in 0..self.replicas.len() {
             let replica = &mut self.replicas[index];
             replica.fail_store(0);

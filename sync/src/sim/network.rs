@@ -126,6 +126,9 @@ impl World {
         if wire.is_mute[end] || self.cuts.contains(&(from.min(to), from.max(to))) {
             return;
         }
+        if matches!(frame, Frame::Data(_) | Frame::Live(_)) && self.losses.remove(&(from, to)) {
+            return;
+        }
         let at = (self.now_ms + latency).max(wire.last[end]);
         wire.last[end] = at;
         let garbled = self.garbled(from, to, frame);

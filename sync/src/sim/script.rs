@@ -15,6 +15,7 @@
 //! | `mute a b` | the same, but only for what a sends to b |
 //! | `dial a b` | a connects to b once more; `dial a a` to itself |
 //! | `garble a b` | the next entries a sends to b arrive altered |
+//! | `lose a b` | the next entries a sends to b never arrive, though the connection stands |
 //! | `crash a` | a power cut, and a restart with what was durable |
 //! | `stop a`, `start a` | a's program is killed; it runs again |
 //! | `backup a`, `restore a` | a's store is copied; the last copy is put back and a starts from it |
@@ -156,6 +157,7 @@ impl World {
             ["hang", a, b] => self.hang(self.find(a)?, self.find(b)?),
             ["mute", a, b] => self.mute(self.find(a)?, self.find(b)?),
             ["dial", a, b] => self.connect(self.find(a)?, self.find(b)?),
+            ["lose", a, b] => self.lose(self.find(a)?, self.find(b)?),
             ["garble", a, b] => self.garble(self.find(a)?, self.find(b)?),
             _ => return None,
         }
