@@ -116,7 +116,7 @@ impl Home {
 
     /// A ticket with an invite.
     pub(crate) fn invite(&self) -> String {
-        self.ok(&["invite"]).trim().to_owned()
+        self.ok(&["--offline", "invite"]).trim().to_owned()
     }
 
     /// Starts the program and leaves it running.
