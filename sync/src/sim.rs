@@ -3,7 +3,7 @@
 //!
 //! A [`World`] holds replicas, each an [`Engine`] over an [`Archive`](replica::archive::Archive) in memory. Frames
 //! travel as bytes, in order, with latency; connections are cut and dialled again; stores commit after a while, fail
-//! when told to, and lose what was not synced in a crash. [`script`] drives a world by a line of text.
+//! when told to, and lose what was not synced in a crash. [`run`] drives a world by a line of text.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
