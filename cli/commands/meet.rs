@@ -27,8 +27,12 @@ pub(crate) async fn meet(
             return Ok(());
         }
         loop {
-            let event = client.next().await?;
-            if watch.note(&event) && (is_enough(&watch) || watch.is_settled(&*client.status().await?)) {
+            // What settles the last of them need not be told: a dial that is not tried again, say.
+            let is_news = match tokio::time::timeout(LOOK_AGAIN, client.next()).await {
+                Ok(event) => watch.note(&event?),
+                Err(_) => true,
+            };
+            if is_news && (is_enough(&watch) || watch.is_settled(&*client.status().await?)) {
                 return Ok::<(), anyhow::Error>(());
             }
         }
@@ -39,6 +43,9 @@ pub(crate) async fn meet(
     }
     Ok(watch)
 }
+
+/// How long nothing may happen before the state is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Syncs once with everyone who is known or named.
 pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> anyhow::Result<Exit> {
