@@ -29,6 +29,9 @@ const LATER_MAX: usize = 4;
 /// Most messages that are written in one go in a whole story: it takes time to check them.
 const WRITTEN_MAX: usize = 160;
 
+/// The same for long ones: more than what one connection carries unconfirmed.
+const WRITTEN_LONG_MAX: usize = 80;
+
 impl Scenario {
     /// The scenario of some bytes.
     #[must_use]
@@ -52,8 +55,11 @@ struct Story {
     steps: Vec<String>,
     people: Vec<String>,
     later: usize,
+    /// Someone with two homes.
+    doubled: Option<String>,
     said: usize,
     written: usize,
+    written_long: usize,
 }
 
 impl Story {
@@ -93,6 +99,14 @@ impl Story {
                 }
                 format!("{a} writes {count}")
             }
+            Act::WriteLong => {
+                let count = *bytes.choose(&[1, 5, 40])?;
+                self.written_long += count;
+                if self.written_long > WRITTEN_LONG_MAX {
+                    return Ok(None);
+                }
+                format!("{a} writes {count} long")
+            }
             Act::Pass => {
                 format!(
                     "pass {}",
@@ -111,6 +125,7 @@ impl Story {
                 self.later += 1;
                 let name = format!("{a}{}", self.later);
                 self.people.push(name.clone());
+                self.doubled = Some(a.clone());
                 format!("{name} is {a}")
             }
             Act::Clock => {
@@ -122,7 +137,11 @@ impl Story {
             Act::Heal => "heal".to_owned(),
             Act::CutOff => format!("cut {a}"),
             Act::Nick => format!("nick {a} {}", bytes.choose(&["p", "q"])?),
-            Act::Leave => format!("{a} leaves"),
+            // Preferably someone who has a second home, which may not hear of it in time.
+            Act::Leave => format!(
+                "{} leaves",
+                self.doubled.as_ref().filter(|_| self.said.is_multiple_of(2)).unwrap_or(&a)
+            ),
             Act::Admit => format!("{b} admits {a}"),
             Act::Pair(verb) => {
                 if a == b && verb != "dial" {
@@ -140,6 +159,7 @@ impl Story {
 enum Act {
     Say,
     Write,
+    WriteLong,
     Pass,
     Sleep,
     Join,
@@ -158,19 +178,20 @@ enum Act {
 }
 
 /// What can happen, with how often it does.
-const ACTS: [(u32, Act); 25] = [
+const ACTS: [(usize, Act); 27] = [
     (26, Act::Say),
     (6, Act::Write),
+    (1, Act::WriteLong),
     (24, Act::Pass),
     (2, Act::Sleep),
     (4, Act::Join),
-    (3, Act::SecondHome),
+    (4, Act::SecondHome),
     (4, Act::Clock),
     (3, Act::Fail),
     (4, Act::Heal),
     (3, Act::CutOff),
     (1, Act::Nick),
-    (2, Act::Leave),
+    (3, Act::Leave),
     (2, Act::Admit),
     (6, Act::Pair("cut")),
     (3, Act::Pair("heal")),
@@ -184,17 +205,12 @@ const ACTS: [(u32, Act); 25] = [
     (2, Act::One("stop")),
     (2, Act::One("start")),
     (2, Act::One("backup")),
+    (3, Act::One("restore")),
 ];
 
 impl<'a> Arbitrary<'a> for Act {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
-        let mut place = bytes.int_in_range(0..=ACTS.iter().map(|(often, _)| often).sum::<u32>())?;
-        for (often, act) in ACTS {
-            if place < often {
-                return Ok(act);
-            }
-            place -= often;
-        }
-        Ok(Self::One("restore"))
+        let all: Vec<Self> = ACTS.iter().flat_map(|(often, act)| vec![*act; *often]).collect();
+        bytes.choose(&all).copied()
     }
 }

@@ -45,6 +45,7 @@ impl Outgoing {
     pub(crate) fn tell(&mut self, durable: Position) {
         if self.cursor.is_none() {
             self.told = durable;
+            self.from_peer = self.from_peer.split_off(&durable);
         }
     }
 

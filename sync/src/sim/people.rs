@@ -3,7 +3,9 @@
 use super::{Command, Identity, Replica, START_MS, World};
 use crate::sim::COMMIT_MS_MAX;
 
+use rand_chacha::rand_core::Rng as _;
 use replica::id::AuthorKey;
+use replica::limits::MESSAGE_BYTES_MAX;
 
 impl World {
     /// Adds a replica that comes with a ticket: it has the room's secret and an invite by `inviter`, and nothing else.
@@ -20,6 +22,18 @@ impl World {
     pub fn second_home(&mut self, name: &str, of: usize) -> usize {
         let identity = self.replicas[of].identity.clone();
         self.add(name, identity, None)
+    }
+
+    /// Somebody says so many things at once, each another; long ones are as long as a message may be and hardly get
+    /// smaller.
+    pub fn write(&mut self, index: usize, count: u32, is_long: bool) {
+        for number in 1..=count {
+            let mut text = format!("{number} of {count}");
+            while is_long && text.len() + 17 <= MESSAGE_BYTES_MAX {
+                text += &format!(" {:016x}", self.rng.next_u64());
+            }
+            self.command(index, Command::Say(text));
+        }
     }
 
     /// The author key of a replica's person.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `a: text` | a says something |
 //! | `a writes 20` | a says so many things at once, each another |
+//! | `a writes 20 long` | the same, each as long as a message may be, and hard to compress |
 //! | `nick a ann` | a is called ann from now on |
 //! | `c joins`, `c joins b` | c comes with a ticket (of b); who never joins was there from the start |
 //! | `a2 is a` | a second home of the same person |
@@ -122,13 +123,8 @@ impl World {
     /// A step about people; none if it is not one.
     fn social_step(&mut self, words: &[&str]) -> Option<()> {
         match words {
-            [name, "writes", count] => {
-                let index = self.find(name)?;
-                for number in 1..=count.parse().ok()? {
-                    let number: u32 = number;
-                    self.command(index, Command::Say(format!("{number} of {count}")));
-                }
-            }
+            [name, "writes", count] => self.write(self.find(name)?, count.parse().ok()?, false),
+            [name, "writes", count, "long"] => self.write(self.find(name)?, count.parse().ok()?, true),
             ["nick", name, nick] => self.command(self.find(name)?, Command::SetNick((*nick).to_owned())),
             [name, "joins"] => _ = self.join(name, 0),
             [name, "joins", inviter] => _ = self.join(name, self.find(inviter)?),

@@ -89,6 +89,20 @@ fn a_late_joiner_reads_the_whole_past() {
 }
 
 #[test]
+fn more_than_a_window_and_a_batch_hold_comes_over_whole() {
+    let script = "a: hi | b: ho | settle | a writes 160 long | settle | cut b | b writes 90 long | heal | c joins | settle";
+    for seed in 0..2 {
+        let mut world = run(seed, script).unwrap();
+        for index in 0..3 {
+            assert_eq!(said(&mut world, index).len(), 252, "seed {seed}: {}", name(&world, index));
+        }
+        world.pass(30_000);
+        assert!(standings(&world, "a").iter().all(|(_, standing)| *standing == Standing::Agreed));
+        check_soundness(&world, seed);
+    }
+}
+
+#[test]
 fn both_sides_of_a_partition_write_and_stand_by_their_clocks() {
     check(
         "a: one | settle | cut a b | a: two | pass 100 | b: three | pass 100 | a: four | pass 20000 | heal | settle",
@@ -249,6 +263,24 @@ fn who_leaves_hears_nothing_more_and_who_is_let_in_again_hears_all() {
         }
         let all = said(&mut world, 2);
         assert!(all.ends_with(&["without c".to_owned(), "here again".to_owned()]), "seed {seed}: {all:?}");
+    }
+}
+
+#[test]
+fn how_a_peer_stands_can_be_asked_at_any_moment() {
+    // The first has not heard that the one who left was let in again: that is handed over before anything is served.
+    let script = "a: hi | b: ho | c: hey | settle | c leaves | settle | cut a b | cut a c | b admits c | settle | \
+                  c: back | settle | cut b c | heal a c";
+    for seed in 0..SEEDS {
+        let mut world = run(seed, script).unwrap();
+        while !said(&mut world, 0).contains(&"back".to_owned()) {
+            assert!(world.wall_ms() < START_MS + 300_000, "seed {seed}");
+            world.pass(1);
+            let peers = ["a", "c"].iter().flat_map(|name| {
+                world.replicas()[world.find(name).unwrap()].engine.as_ref().unwrap().peers()
+            });
+            peers.for_each(|peer| assert!(peer.missing_there < 100, "seed {seed}: {peer:?}"));
+        }
     }
 }
 
