@@ -195,13 +195,15 @@ impl Engine {
                 None => lacks.extend(graph.segment(&chain.tip, &[]).unwrap_or_default()),
             }
         }
-        session.outgoing.add(lacks);
-        if want.last {
-            session.outgoing.release();
+        session.outgoing.request(lacks);
+        let locate = (!unknown.is_empty()).then_some(Locate { tips: unknown });
+        if locate.is_some() {
+            session.outgoing.ask_back();
         }
-        let nothing = !want.chains.is_empty() && was_idle && session.outgoing.remaining() == 0;
-        if !unknown.is_empty() {
-            self.send(connection, Frame::Locate(Locate { tips: unknown }));
+        let is_complete = want.last && session.outgoing.end_request();
+        let nothing = is_complete && !want.chains.is_empty() && was_idle && session.outgoing.remaining() == 0;
+        if let Some(locate) = locate {
+            self.send(connection, Frame::Locate(locate));
         } else if nothing && let Ok(block) = replica::block::encode(&[], false, graph) {
             // Whoever asked waits for an end.
             session.outgoing.sent(block.len(), 0);

@@ -9,6 +9,11 @@ use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
 pub(crate) struct Outgoing {
     /// Positions the peer lacks and is to be sent, ascending.
     plan: VecDeque<Position>,
+    /// Positions asked for by a request that is not complete. Nothing of it is sent before all of it is known: the log's
+    /// order is what sees that no two frames wait for each other.
+    requested: BTreeSet<Position>,
+    /// How many more of the peer's WANTs end the request: one, and one for each LOCATE.
+    request_ends: u32,
     /// From here on the peer is sent everything that becomes durable; none until it is known what it lacks below.
     cursor: Option<Position>,
     /// Where the cursor will start: how much was durable when the peer was last told our tips.
@@ -30,6 +35,8 @@ impl Outgoing {
     pub(crate) fn new(told: Position) -> Self {
         Self {
             plan: VecDeque::new(),
+            requested: BTreeSet::new(),
+            request_ends: 1,
             cursor: None,
             told,
             from_peer: BTreeSet::new(),
@@ -49,19 +56,38 @@ impl Outgoing {
         }
     }
 
-    /// It is known what the peer lacks of what it was told: from now on it hears everything newer.
+    /// It is known what the peer lacks of what it was told: that is sent, and from now on it hears everything newer.
     pub(crate) fn release(&mut self) {
         self.cursor.get_or_insert(self.told);
+        if !self.requested.is_empty() {
+            self.requested.extend(self.plan.drain(..));
+            self.plan = std::mem::take(&mut self.requested).into_iter().collect();
+        }
     }
 
     pub(crate) fn is_released(&self) -> bool {
         self.cursor.is_some()
     }
 
-    /// Adds positions that the peer asked for.
-    pub(crate) fn add(&mut self, positions: impl IntoIterator<Item = Position>) {
-        let wanted: BTreeSet<Position> = self.plan.drain(..).chain(positions).collect();
-        self.plan = wanted.into_iter().collect();
+    /// Adds positions that the peer asks for. They are sent once its request is complete.
+    pub(crate) fn request(&mut self, positions: impl IntoIterator<Item = Position>) {
+        self.requested.extend(positions);
+    }
+
+    /// The peer is asked back; its answer belongs to the same request.
+    pub(crate) fn ask_back(&mut self) {
+        self.request_ends = self.request_ends.saturating_add(1);
+    }
+
+    /// The peer's request, or its answer to being asked back, ends. Answers whether nothing more of it is to come.
+    pub(crate) fn end_request(&mut self) -> bool {
+        self.request_ends = self.request_ends.saturating_sub(1);
+        let is_complete = self.request_ends == 0;
+        if is_complete {
+            self.request_ends = 1;
+            self.release();
+        }
+        is_complete
     }
 
     /// The peer has this entry: it sent it.
