@@ -302,6 +302,16 @@ fn a_backup_put_back_forks_its_chain_for_all_alike_and_goes_on_under_another() {
 }
 
 #[test]
+fn what_depends_on_a_forks_other_branch_comes_in_one_piece_with_it() {
+    // The second's name stands between two entries of the branch that the first lost, and depends on one of them.
+    let script =
+        "b: one | backup b | pass 20000 | b: two | pass 60000 | hang b a | restore b | b: instead | settle";
+    for seed in 0..200 {
+        run(seed, script).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
 fn the_same_seed_and_script_are_the_same_run() {
     let script =
         "a: hi | b: ho | pass 20 | cut a b | a writes 9 | crash b | c joins a | pass 900 | heal | settle";
