@@ -24,8 +24,9 @@ use reading::Readings;
 /// of the longest pauses between dials.
 const CONNECT_MS: u64 = 60_000;
 
-/// How often two that have nothing to say to each other may connect in [`REST_MS`].
-const GREETINGS_MAX: u64 = 4;
+/// How often two that have nothing to say to each other may connect in [`REST_MS`]: each of them with pauses that double,
+/// one of them perhaps from the first on.
+const GREETINGS_MAX: u64 = 12;
 
 /// How long nothing may be sent then but signs of life.
 const REST_MS: u64 = 20_000;
