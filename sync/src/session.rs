@@ -79,6 +79,11 @@ impl Session {
             && self.incoming.is_at_rest()
     }
 
+    /// Whether the peer has confirmed all it may have.
+    pub(crate) fn is_handed_over(&self, durable: Position) -> bool {
+        !self.is_served || self.outgoing.is_released() && self.outgoing.missing(durable) == 0
+    }
+
     pub(crate) fn standing(&self, digest: Digest, durable: Position) -> Standing {
         let (here, there) = (self.incoming.missing(), self.outgoing.missing(durable));
         match (here > 0, there > 0) {

@@ -188,6 +188,15 @@ pub struct PeerReport {
 }
 
 impl Engine {
+    /// Whether everything said here is durable, and at every connected peer that may have it.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        let durable = self.conversation.graph().durable();
+        self.conversation.is_read_only()
+            || self.conversation.is_settled()
+                && self.sessions.values().all(|session| session.is_handed_over(durable))
+    }
+
     /// How each connected peer stands, ascending by connection.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerReport> {

@@ -138,19 +138,25 @@ impl Driver {
                 continue;
             }
             match self.step(&mut requests, deadline).await {
-                Step::Request(Some(Request::Stop(done))) => return self.stop(Some(done)).await,
-                Step::Request(None) => return self.stop(None).await,
+                Step::Request(Some(Request::Stop(done))) => return self.stop(requests, Some(done)).await,
+                Step::Request(None) => return self.stop(requests, None).await,
                 Step::Request(Some(request)) => self.on_request(request),
-                Step::Network(event) => self.on_network(event),
-                Step::Kept(Some(kept)) => self.on_kept(kept),
-                Step::Kept(None) => {
-                    self.keeper = None;
-                    self.handle(Input::StoreFailed);
-                }
-                Step::LookedUp((address, knock, found)) => self.on_looked_up(address, knock, found),
-                Step::Told => {}
-                Step::Tick => self.handle(Input::Tick),
+                other => self.on_step(other),
             }
+        }
+    }
+
+    fn on_step(&mut self, step: Step) {
+        match step {
+            Step::Network(event) => self.on_network(event),
+            Step::Kept(Some(kept)) => self.on_kept(kept),
+            Step::Kept(None) => {
+                self.keeper = None;
+                self.handle(Input::StoreFailed);
+            }
+            Step::LookedUp((address, knock, found)) => self.on_looked_up(address, knock, found),
+            Step::Tick => self.handle(Input::Tick),
+            Step::Told | Step::Request(_) => {}
         }
     }
 
@@ -176,7 +182,7 @@ impl Driver {
                 Step::Told
             }
             Some(kept) = async { Some(keeper.as_mut()?.next().await) }, if keeper.is_some() => Step::Kept(kept),
-            request = requests.recv() => Step::Request(request),
+            request = requests.recv(), if !requests.is_closed() || !requests.is_empty() => Step::Request(request),
             event = self.transport.next_event(), if is_room_for_more => Step::Network(event),
             Some(Ok(found)) = self.lookups.join_next(), if !self.lookups.is_empty() => Step::LookedUp(found),
             () = tokio::time::sleep(Duration::from_millis(wait.unwrap_or(0))), if wait.is_some() => Step::Tick,
@@ -277,8 +283,19 @@ impl Driver {
         self.backlog.push_back(event);
     }
 
-    /// Says goodbye, lets the store finish what it has, and ends.
-    async fn stop(mut self, done: Option<oneshot::Sender<()>>) {
+    /// Lets connected peers have what is here and not there, says goodbye, lets the store finish, and ends.
+    async fn stop(mut self, mut requests: mpsc::Receiver<Request>, done: Option<oneshot::Sender<()>>) {
+        requests.close();
+        let until = self.clock.now().monotonic_ms + millis(HAND_OVER_TIME);
+        loop {
+            let deadline = self.drain();
+            let is_over = self.engine.as_ref().is_none_or(Engine::is_handed_over);
+            if is_over || self.clock.now().monotonic_ms >= until {
+                break;
+            }
+            let step = self.step(&mut requests, Some(deadline.map_or(until, |due| due.min(until)))).await;
+            self.on_step(step);
+        }
         self.handle(Input::Command(0, Command::HangUp));
         self.leave_store().await;
         self.transport.shutdown(Some(Bye::new(ByeReason::Leaving, "leaving"))).await;
@@ -319,6 +336,9 @@ fn millis(duration: Duration) -> u64 {
 
 /// Tags from here on are the loop's own: a handle counts from 1.
 const ADMISSION_TAGS: Tag = 1 << 63;
+
+/// How long connected peers are waited for at the end, so that what was said last reaches them.
+const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
 /// Events that may wait in the loop before it stops reading the network.
 const BACKLOG_MAX: usize = 4_096;

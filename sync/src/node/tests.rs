@@ -164,3 +164,18 @@ async fn a_ticket_lets_its_holder_in_and_what_was_written_before_arrives() {
     let (ann, bob) = (ann.node.status().await.unwrap(), bob.node.status().await.unwrap());
     assert_eq!((ann.entries, ann.digest), (bob.entries, bob.digest));
 }
+
+#[tokio::test]
+async fn what_was_said_just_before_the_end_reaches_who_is_connected() {
+    let mut ann = Person::start("ann", Options { open: true, ..options() }).await;
+    ann.says("anyone here?").await;
+    ann.reads("anyone here?").await;
+    let peers = vec![ann.address.to_string()];
+    let mut bob = Person::start("bob", Options { peers, makes_room: false, ..options() }).await;
+    bob.until(|event| matches!(event, NodeEvent::Engine(Event::Agreed { .. })).then_some(())).await;
+    for number in 0..50 {
+        bob.says(&format!("{number}")).await;
+    }
+    bob.node.stop().await;
+    ann.reads("49").await;
+}
