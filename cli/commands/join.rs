@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::meet::meet;
+use crate::commands::meet::{Met, meet};
 use crate::commands::{room, room_name, writer};
 use crate::config::{Config, Role};
 use crate::failure::Exit;
@@ -14,12 +14,8 @@ use crate::text;
 /// Keeps a ticket's room and dials its members. Nobody has to be there.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
     let mut client = writer(config, config.options(Role::Dials)).await?;
-    let watch = if config.offline {
-        meet(&mut client, Duration::ZERO, |_| true).await?
-    } else {
-        meet(&mut client, JOIN_TIME, |watch| !watch.agreed().is_empty()).await?
-    };
-    let status = client.status().await?;
+    let time = if config.offline { Duration::ZERO } else { JOIN_TIME };
+    let Met { watch, status, .. } = meet(&mut client, time, |watch| !watch.agreed().is_empty()).await?;
     let agreed = watch.agreed();
     let room = room(&status)?;
     if agreed.is_empty()

@@ -14,34 +14,42 @@ use crate::people::People;
 use crate::text;
 use crate::watch::{Outcome, Watch};
 
+/// What came of dialling everyone.
+pub(crate) struct Met {
+    /// What was told on the way.
+    pub(crate) watch: Watch,
+    /// How things stood when the waiting ended. Later an address more may have been learned.
+    pub(crate) status: Box<Status>,
+    /// Whether everyone had agreed by then, or failed once.
+    is_settled: bool,
+}
+
 /// Follows a node until every address it dials has agreed or failed once, until something else is enough, or until the
 /// time is over.
 pub(crate) async fn meet(
     client: &mut Client,
     time: Duration,
     is_enough: impl Fn(&Watch) -> bool,
-) -> anyhow::Result<Watch> {
+) -> anyhow::Result<Met> {
+    let mut end = std::pin::pin!(tokio::time::sleep(time));
     let mut watch = Watch::new(&client.named);
-    let settled = async {
-        if watch.is_settled(&*client.status().await?) {
-            return Ok(());
+    loop {
+        let status = client.status().await?;
+        let is_settled = watch.is_settled(&status);
+        if is_settled || is_enough(&watch) || end.is_elapsed() {
+            return Ok(Met { watch, status, is_settled });
         }
-        loop {
+        let news = async {
+            while !watch.note(&client.next().await?) {}
+            Ok::<(), anyhow::Error>(())
+        };
+        tokio::select! {
+            news = news => news?,
             // What settles the last of them need not be told: a dial that is not tried again, say.
-            let is_news = match tokio::time::timeout(LOOK_AGAIN, client.next()).await {
-                Ok(event) => watch.note(&event?),
-                Err(_) => true,
-            };
-            if is_news && (is_enough(&watch) || watch.is_settled(&*client.status().await?)) {
-                return Ok::<(), anyhow::Error>(());
-            }
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = &mut end => {}
         }
-    };
-    match tokio::time::timeout(time, settled).await {
-        Ok(met) => met?,
-        Err(_) => tracing::info!("not everyone answered in time"),
     }
-    Ok(watch)
 }
 
 /// How long nothing may happen before the state is looked at again.
@@ -55,8 +63,8 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
         client.stop().await;
         return Err(super::room(&status).err().map_or_else(|| anyhow::anyhow!("no room"), Into::into));
     }
-    let watch = meet(&mut client, Duration::from_secs(timeout), |_| false).await?;
-    let status = client.status().await?;
+    let Met { watch, status, is_settled } =
+        meet(&mut client, Duration::from_secs(timeout), |_| false).await?;
     let outcomes = watch.outcomes(&status);
     let people = People::of_status(&status);
     for outcome in &outcomes {
@@ -71,7 +79,7 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
     }
     output.flush()?;
     client.stop().await;
-    if outcomes.iter().any(|outcome| outcome.agreed) && watch.is_settled(&status) {
+    if outcomes.iter().any(|outcome| outcome.agreed) && is_settled {
         return Ok(Exit::Done);
     }
     if let Some(refusal) = watch.refusal() {

@@ -16,10 +16,8 @@ use crate::text;
 /// Dials everyone who is known, for a moment, and says how each stands.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
     let mut client = writer(config, config.options(Role::Dials)).await?;
-    if !config.offline {
-        meet(&mut client, DIAL_TIME, |_| false).await?;
-    }
-    let status = client.status().await?;
+    let time = if config.offline { Duration::ZERO } else { DIAL_TIME };
+    let status = meet(&mut client, time, |_| false).await?.status;
     if config.json {
         status.peers.iter().try_for_each(|peer| output.json(&json::peer(peer)))?;
     } else {
