@@ -16,8 +16,10 @@ impl Conversation {
         if self.in_flight.is_some() || self.read_only {
             return None;
         }
-        // Drafts become entries in the batch that deletes them, so it takes all that is staged.
-        let limit = if self.staged_extra.drafts_done.is_empty() { BATCH_BYTES_MAX } else { usize::MAX };
+        // Drafts become entries in the batch that deletes them; and rows are told by branch as all that is staged makes
+        // them, so a new branch becomes durable with them. Such a batch takes everything.
+        let is_whole = !self.staged_extra.drafts_done.is_empty() || self.has_staged_branch();
+        let limit = if is_whole { usize::MAX } else { BATCH_BYTES_MAX };
         let mut batch = std::mem::take(&mut self.staged_extra);
         let mut landed = Landed { units: Vec::new(), drafts: std::mem::take(&mut self.staged_drafts) };
         let mut small: Vec<Entry> = Vec::new();
@@ -47,6 +49,11 @@ impl Conversation {
         }
         self.in_flight = Some(landed);
         Some(batch)
+    }
+
+    fn has_staged_branch(&self) -> bool {
+        let first = self.staged.front().map_or(self.graph.len(), |unit| unit.first);
+        (first..self.graph.len()).any(|at| !self.graph.moved_by(at).is_empty())
     }
 
     /// The batch given out last is durable.

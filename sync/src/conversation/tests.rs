@@ -1,3 +1,5 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use replica::archive::{Notes, Opened};
 use replica::entry::Entry;
 use replica::graph::Graph;
@@ -6,6 +8,7 @@ use replica::identity::{Identity, Signature};
 use replica::members::Members;
 
 use super::{BlockKind, ConnectionId, Conversation, Origin, SayError, first_entry, live_frames};
+use crate::limits::BATCH_BYTES_MAX;
 use crate::wire::Frame;
 
 const PEER: ConnectionId = ConnectionId(1);
@@ -129,4 +132,33 @@ fn a_failed_store_takes_nothing_more() {
     ann.store_failed();
     assert_eq!(ann.say("lost?", 2_000, None), Err(SayError::ReadOnly));
     assert!(ann.poll_batch().is_none());
+}
+
+#[test]
+fn a_twin_that_moves_others_to_a_branch_becomes_durable_with_them() {
+    let (mut ann, mut bob) = ann_and_bob();
+    let history = all_of(&mut ann);
+    bob.receive(PEER, 0, BlockKind::Live, history);
+    settle(&mut bob);
+    // More than one batch usually takes, packed as well as it may be.
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for number in 0..100 {
+        let noise: String = (0..16_000).map(|_| char::from(b' ' + (rng.next_u32() % 94) as u8)).collect();
+        ann.say(&noise, 2_000 + number, None).unwrap();
+    }
+    let line = settle(&mut ann);
+    let twin = (0..)
+        .find_map(|number| {
+            let (mut copy, _) = ann_and_bob();
+            copy.say(&format!("from a copy, {number}"), 2_000, None).unwrap();
+            settle(&mut copy).pop().filter(|twin| twin.id() < line[0].id())
+        })
+        .unwrap();
+    for (number, entry) in (1..).zip(line.iter().chain([&twin])) {
+        let received = bob.receive(PEER, number, BlockKind::Live, live(std::slice::from_ref(entry), &ann));
+        assert_eq!(received.taken.len(), 1);
+    }
+    let batch = bob.poll_batch().unwrap();
+    assert!(batch.blocks.iter().map(|block| block.bytes.len()).sum::<usize>() > BATCH_BYTES_MAX);
+    assert_eq!(batch.blocks.iter().map(|block| block.rows.len()).sum::<usize>(), line.len() + 1);
 }
