@@ -192,9 +192,7 @@ impl Mallory {
         self.send(Frame::Hello(Hello {
             protocol: PROTOCOL,
             store,
-            log_length: entries,
             digest,
-            tips: 1,
             entries: 1 + entries,
         }));
     }

@@ -10,7 +10,7 @@ use crate::document::Actor;
 use crate::documents::{self, Documents, ExportError, PageRow};
 use crate::entry::{Body, Entry};
 use crate::graph::{Admission, Graph};
-use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
+use crate::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
 use crate::members::Members;
 use crate::order::OrderKey;
 use crate::store::{Damage, Log, Store, StoreError};
@@ -22,7 +22,7 @@ mod shelf;
 mod tests;
 mod verify;
 
-pub use notes::{Draft, Notes};
+pub use notes::{Draft, Met, Notes};
 use shelf::LogShelf;
 pub use verify::{Verification, VerifyError};
 
@@ -39,6 +39,8 @@ pub struct Batch {
     pub drafts_done: Vec<u64>,
     /// Drafts of the home with lower numbers are taken over.
     pub home_drafts_taken: Option<u64>,
+    /// When this store last agreed with others, by author and store; none forgets.
+    pub met: Vec<((AuthorKey, StoreId), Option<Met>)>,
     /// Which store this is, and the number our chain has, from now on.
     pub names: Option<(StoreId, u64)>,
 }

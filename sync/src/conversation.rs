@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use replica::archive::{Batch, Draft, Opened};
+use replica::archive::{Batch, Draft, Met, Opened};
 use replica::entry::{Body, Entry, Record};
 use replica::graph::{Admission, Graph};
 use replica::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
@@ -23,7 +23,7 @@ pub(crate) use batch::live_frames;
 use gate::Pool;
 pub use gate::{BlockKind, Offence, Received};
 
-use crate::limits::DRAFTS_MAX;
+use crate::limits::{DRAFTS_MAX, MET_MAX};
 
 /// A connection, as the shell numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +93,7 @@ pub struct Conversation {
     drafts: BTreeMap<u64, Draft>,
     next_draft: u64,
     home_drafts_taken: u64,
+    met: BTreeMap<(AuthorKey, StoreId), Met>,
     staged: VecDeque<Unit>,
     staged_extra: Batch,
     staged_drafts: Vec<(Option<Tag>, Draft)>,
@@ -118,6 +119,7 @@ impl Conversation {
             drafts: notes.drafts,
             next_draft,
             home_drafts_taken: notes.home_drafts_taken,
+            met: notes.met,
             staged: VecDeque::new(),
             staged_extra: Batch::default(),
             staged_drafts: Vec::new(),
@@ -285,6 +287,33 @@ impl Conversation {
         self.store = store;
         self.chain.incarnation = incarnation;
         self.staged_extra.names = Some((store, incarnation));
+    }
+
+    /// How things stood when we last agreed with a peer's store, unless one of the two has less than it had then.
+    #[must_use]
+    pub fn met(&self, peer: &(AuthorKey, StoreId), its_entries: u64) -> Option<Met> {
+        let had = |met: &&Met| u64::from(met.entries) <= its_entries && met.entries <= self.graph.durable();
+        self.met.get(peer).filter(had).copied()
+    }
+
+    /// Notes how things stand with a peer's store, for when it is met again. None: what is noted proved wrong.
+    pub fn note_met(&mut self, peer: (AuthorKey, StoreId), met: Option<Met>) {
+        if self.met.get(&peer) == met.as_ref() || self.read_only {
+            return;
+        }
+        match met {
+            Some(met) => {
+                if self.met.len() >= MET_MAX
+                    && !self.met.contains_key(&peer)
+                    && let Some(oldest) = self.met.iter().min_by_key(|(_, met)| met.entries).map(|(key, _)| *key)
+                {
+                    self.note_met(oldest, None);
+                }
+                self.met.insert(peer, met);
+            }
+            None => drop(self.met.remove(&peer)),
+        }
+        self.staged_extra.met.push((peer, met));
     }
 
     /// Once admitted: writes our name if we have none, and turns drafts into entries, each with the time it was written.

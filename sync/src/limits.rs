@@ -108,6 +108,9 @@ pub const DRAFTS_MAX: usize = 10_000;
 /// Most messages waiting for a first room: they lie in one small file that is written anew for each.
 pub const HOME_DRAFTS_MAX: usize = 256;
 
+/// Most stores of others of which it is kept when we last agreed: all homes of a large room. 84 bytes each.
+pub const MET_MAX: usize = 1_024;
+
 /// Most tips one peer may tell: a chain each, of a room of thousands with several homes. 140 bytes each.
 pub const TIPS_TOLD_MAX: usize = 100_000;
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use replica::archive::Met;
 use replica::graph::Tip;
 use replica::id::{AuthorKey, Digest, Position, StoreId};
 
@@ -34,8 +35,12 @@ pub(crate) struct Session {
     /// Whether the peer may be told what is here. Who is not known as a member may only hand us entries.
     pub(crate) is_served: bool,
     pub(crate) hello: Option<Hello>,
-    /// Our digest in the HELLO we sent.
+    /// The digest we told last.
     pub(crate) told_digest: Digest,
+    /// Whether the peer was told only what is new since we last agreed.
+    pub(crate) is_resumed: bool,
+    /// Whether what the peer has is known without its telling: what it had when we agreed, and what it confirmed since.
+    pub(crate) is_exact: bool,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
     /// The digest the peer told last.
@@ -67,6 +72,11 @@ pub enum Standing {
 }
 
 impl Session {
+    /// How things stand now, if both sides are known to have the same.
+    pub(crate) fn met(&self, digest: Digest, durable: Position) -> Option<Met> {
+        self.agrees(digest).then_some(Met { entries: durable, digest })
+    }
+
     /// Whether the digests of both sides were equal when last heard of.
     pub(crate) fn agrees(&self, digest: Digest) -> bool {
         self.peer_digest == Some(digest)

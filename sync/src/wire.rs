@@ -64,13 +64,9 @@ pub struct Hello {
     pub protocol: u16,
     /// Which of its author's stores this is. Equal author and store: a connection to oneself.
     pub store: StoreId,
-    /// Entries durable in this store. Informative: nothing depends on it.
-    pub log_length: u64,
     /// Digest of the tips; equal ones need no sync.
     pub digest: Digest,
-    /// How many tips the digest covers. Informative.
-    pub tips: u32,
-    /// How many entries it stands for.
+    /// How many entries it stands for: all that are durable in this store.
     pub entries: u64,
 }
 

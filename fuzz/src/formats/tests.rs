@@ -61,9 +61,7 @@ fn examples() -> Vec<Vec<u8>> {
     let hello = Hello {
         protocol: PROTOCOL,
         store: StoreId([1; 16]),
-        log_length: 70_000,
         digest: Digest([2; 32]),
-        tips: 3,
         entries: 70_000,
     };
     let frames = [

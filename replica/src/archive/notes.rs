@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::archive::Batch;
-use crate::id::StoreId;
+use crate::id::{AuthorKey, Digest, Position, StoreId};
 use crate::limits::{MESSAGE_BYTES_MAX, STORE_VALUE_BYTES_MAX, TIME_MS_MAX};
-use crate::store::{Damage, Store, StoreError, Write, row};
+use crate::store::{Damage, Row, Store, StoreError, Write, row};
 
 /// A message that waits for its author to be admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct Draft {
     pub written_ms: u64,
     /// What it says.
     pub text: String,
+}
+
+/// How things stood when this store and a peer's last had the same entries. Then both had as many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// How many.
+    pub entries: Position,
+    /// What both had.
+    pub digest: Digest,
 }
 
 /// The notes of one store.
@@ -27,6 +36,8 @@ pub struct Notes {
     pub drafts: BTreeMap<u64, Draft>,
     /// Drafts that the home kept before there was a room are here, or were, up to this number.
     pub home_drafts_taken: u64,
+    /// When this store last agreed with others, by author and store.
+    pub met: BTreeMap<(AuthorKey, StoreId), Met>,
 }
 
 impl Notes {
@@ -42,16 +53,17 @@ impl Notes {
         };
         let taken = store.get(TAKEN)?.map(|value| number(&value)).transpose()?;
         let home_drafts_taken = taken.map_or(0, u64::from_be_bytes);
+        let met = read_met(store)?;
         if let Some(value) = store.get(NAMES)?
             && !renew
         {
             let mut fields = row::unseal(NAMES, &value, NOTES)?;
             let store = StoreId(row::take(&mut fields, NOTES)?);
             let incarnation = u64::from_be_bytes(row::take(&mut fields, NOTES)?);
-            return Ok(Self { store, incarnation, drafts, home_drafts_taken });
+            return Ok(Self { store, incarnation, drafts, home_drafts_taken, met });
         }
         store.commit(&[names(fresh.0, fresh.1)])?;
-        Ok(Self { store: fresh.0, incarnation: fresh.1, drafts, home_drafts_taken })
+        Ok(Self { store: fresh.0, incarnation: fresh.1, drafts, home_drafts_taken, met })
     }
 }
 
@@ -71,6 +83,16 @@ pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
     writes.extend(batch.drafts_done.iter().flat_map(parts).map(|key| Write::Delete { key }));
     if let Some(taken) = batch.home_drafts_taken {
         writes.push(Write::Put { key: TAKEN.to_vec(), value: row::seal(TAKEN, &[&taken.to_be_bytes()]) });
+    }
+    for ((author, store), met) in &batch.met {
+        let key = [MET, &author.0, &store.0].concat();
+        writes.push(match met {
+            Some(met) => {
+                let value = row::seal(&key, &[&met.entries.to_be_bytes(), &met.digest.0]);
+                Write::Put { key, value }
+            }
+            None => Write::Delete { key },
+        });
     }
     if let Some((store, incarnation)) = batch.names {
         writes.push(names(store, incarnation));
@@ -104,6 +126,18 @@ fn read_drafts(store: &dyn Store) -> Result<BTreeMap<u64, Draft>, StoreError> {
     values.into_iter().map(draft).collect()
 }
 
+fn read_met(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Met>, StoreError> {
+    let met = |found: Result<Row, StoreError>| {
+        let (key, value) = found?;
+        let mut name = key.get(MET.len()..).ok_or(Damage::Row(NOTES))?;
+        let peer = (AuthorKey(row::take(&mut name, NOTES)?), StoreId(row::take(&mut name, NOTES)?));
+        let mut fields = row::unseal(&key, &value, NOTES)?;
+        let entries = Position::from_be_bytes(row::take(&mut fields, NOTES)?);
+        Ok((peer, Met { entries, digest: Digest(row::take(&mut fields, NOTES)?) }))
+    };
+    store.scan(MET).map(met).collect()
+}
+
 const NOTES: &str = "notes";
 
 /// Sealed: store id (16 bytes), then the chain's number, big-endian.
@@ -111,6 +145,9 @@ const NAMES: &[u8] = b"m/names";
 
 /// Sealed: a number, big-endian.
 const TAKEN: &[u8] = b"m/taken";
+
+/// Then author (32 bytes) and store (16). Sealed: a number of entries, big-endian, and their digest.
+const MET: &[u8] = b"m/met/";
 
 /// Then the draft's number, big-endian, and the part: time written and length of the text (8 bytes each), and the text,
 /// in sealed parts.

@@ -37,11 +37,11 @@ impl Graph {
         tips
     }
 
-    /// The durable tips with the signatures that vouch for them, ascending.
+    /// The durable tips from a position on, with the signatures that vouch for them, ascending.
     #[must_use]
-    pub fn signed_tips(&self) -> Vec<(Tip, Signature)> {
+    pub fn signed_tips(&self, since: Position) -> Vec<(Tip, Signature)> {
         let signed = |at: &Position| Some((self.tip(*at), *self.signatures.get(at)?));
-        let mut tips: Vec<(Tip, Signature)> = self.tips.iter().filter_map(signed).collect();
+        let mut tips: Vec<(Tip, Signature)> = self.tips.range(since..).filter_map(signed).collect();
         tips.sort_unstable_by_key(|(tip, _)| *tip);
         tips
     }

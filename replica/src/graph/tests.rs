@@ -62,7 +62,7 @@ fn shape(graph: &Graph) -> impl PartialEq + std::fmt::Debug + use<> {
         chains.iter().map(of_chain).collect::<Vec<_>>(),
         people.map(|key| graph.cards(&key)).collect::<Vec<_>>(),
         graph.invite(&person(200).key()),
-        graph.signed_tips().into_iter().map(|(tip, signature)| (tip, signature.0)).collect::<Vec<_>>(),
+        graph.signed_tips(0).into_iter().map(|(tip, signature)| (tip, signature.0)).collect::<Vec<_>>(),
         (graph.len(), graph.durable()),
     )
 }
@@ -161,7 +161,7 @@ fn every_tip_keeps_the_signature_that_vouches_for_it() {
     for seed in 0..10 {
         let world = World::random(&mut Dice(seed), PEOPLE, 60, true);
         let graph = graph_of(world.room, &world.log);
-        let signed = graph.signed_tips();
+        let signed = graph.signed_tips(0);
         assert_eq!(signed.iter().map(|(tip, _)| *tip).collect::<Vec<_>>(), graph.tips());
         for (tip, signature) in &signed {
             assert!(verify(&tip.chain.author, Purpose::Entry(&tip.id), signature));

@@ -19,6 +19,7 @@ fn conversation(secret: u8, room: RoomId) -> Conversation {
         incarnation: u64::from(secret),
         drafts: std::collections::BTreeMap::new(),
         home_drafts_taken: 0,
+        met: std::collections::BTreeMap::new(),
     };
     let opened = Opened { graph: Graph::new(room), members: Members::default(), notes };
     Conversation::new(opened, Identity::from_secret(&[secret; 32]), format!("person {secret}"))

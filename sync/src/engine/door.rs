@@ -48,6 +48,8 @@ impl Engine {
             is_served,
             hello: None,
             told_digest: graph.digest(),
+            is_resumed: false,
+            is_exact: false,
             outgoing: Outgoing::new(graph.durable()),
             incoming: Incoming::default(),
             peer_digest: None,
@@ -62,14 +64,11 @@ impl Engine {
         if let Verdict::Refuse(reason, text) = verdict {
             return self.close(connection, reason, text);
         }
-        let tips = u32::try_from(self.conversation.graph().tips().len()).unwrap_or(u32::MAX);
         let graph = self.conversation.graph();
         let hello = Hello {
             protocol: PROTOCOL,
             store: self.conversation.store(),
-            log_length: u64::from(graph.durable()),
             digest: graph.digest(),
-            tips,
             entries: u64::from(graph.durable()),
         };
         self.send(connection, Frame::Hello(hello));
@@ -136,7 +135,7 @@ impl Engine {
                 session.is_served = true;
             }
             self.introduce_addresses(connection);
-            self.exchange(connection);
+            self.exchange(connection, 0);
         }
     }
 

@@ -1,12 +1,13 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
 use replica::graph::{Tip, Wanted};
-use replica::id::StoreId;
+use replica::id::{Position, StoreId};
 use replica::identity::{Purpose, verify};
 
 use crate::conversation::{BlockKind, ConnectionId};
+use crate::engine::upkeep::millis;
 use crate::engine::{Engine, Event};
-use crate::limits::{LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX};
+use crate::limits::{HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX};
 use crate::session::Session;
 use crate::wire::{self, ByeReason, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain};
 
@@ -73,25 +74,46 @@ impl Engine {
             return self.offence(connection, "a second HELLO");
         }
         session.peer_digest = Some(hello.digest);
+        session.ping_due_ms = self.now.monotonic_ms + millis(HEARTBEAT);
         let (author, is_served) = (session.author, session.is_served);
         if !is_served && hello.entries == 0 {
             // Nothing to hand over that could make it a member.
             return self.close(connection, ByeReason::NotMember, "not a member, and no invite was shown");
         }
-        let is_equal = session.told_digest == hello.digest;
         self.tell(Event::PeerHere { connection, author });
         self.introduce_addresses(connection);
-        if is_equal {
-            if let Some(session) = self.sessions.get_mut(&connection) {
+        self.resume(connection, &hello);
+    }
+
+    /// Goes on from when both sides last agreed, as far as that is known.
+    fn resume(&mut self, connection: ConnectionId, hello: &Hello) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        if session.told_digest == hello.digest {
+            return session.outgoing.release();
+        }
+        let met = self.conversation.met(&(session.author, hello.store), hello.entries);
+        match met.filter(|_| session.is_served) {
+            Some(met) if met.digest == hello.digest => {
+                session.is_resumed = true;
+                session.is_exact = true;
+                session.outgoing.resume(met.entries);
+            }
+            Some(met) if met.digest == session.told_digest => {
+                session.is_resumed = true;
+                // It is about to send what is new; to tell it how we stand before would make it doubt.
+                session.ping_at_rest = false;
                 session.outgoing.release();
             }
-        } else {
-            self.exchange(connection);
+            Some(met) => {
+                session.is_resumed = true;
+                self.exchange(connection, met.entries);
+            }
+            None => self.exchange(connection, 0),
         }
     }
 
-    /// Tells a peer our tips, so that it can ask for what it lacks.
-    pub(super) fn exchange(&mut self, connection: ConnectionId) {
+    /// Tells a peer our tips from a position on, so that it can ask for what it lacks.
+    pub(super) fn exchange(&mut self, connection: ConnectionId, since: Position) {
         let graph = self.conversation.graph();
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         if !session.is_served || session.hello.is_none() {
@@ -101,7 +123,7 @@ impl Engine {
         session.ping_at_rest = true;
         session.unequal = 0;
         let tips: Vec<wire::Tip> = graph
-            .signed_tips()
+            .signed_tips(since)
             .into_iter()
             .map(|(tip, signature)| wire::Tip { chain: tip.chain, seq: tip.seq, id: tip.id, signature })
             .collect();
@@ -294,6 +316,10 @@ impl Engine {
         session.peer_digest = Some(ping.digest);
         if ping.digest == digest {
             session.unequal = 0;
+            if session.told_digest != digest {
+                // It does not know yet that we agree.
+                session.ping_due_ms = self.now.monotonic_ms;
+            }
             // Also where a frame was dropped on the way, which no acknowledgement will ever cover.
             if session.outgoing.confirm() {
                 let author = session.author;
@@ -301,9 +327,15 @@ impl Engine {
             }
         } else if ping.at_rest && is_settled && session.is_at_rest(durable) {
             session.unequal += 1;
+            session.is_exact = false;
         }
-        if session.unequal >= 2 {
-            self.exchange(connection);
+        // What was taken for known when the connection began may be what is wrong.
+        let doubts = if session.is_resumed && session.outgoing.is_confirmed() { 1 } else { 2 };
+        if session.unequal >= doubts {
+            session.is_resumed = false;
+            let endpoint = session.endpoint();
+            endpoint.into_iter().for_each(|endpoint| self.conversation.note_met(endpoint, None));
+            self.exchange(connection, 0);
         }
     }
 }

@@ -41,15 +41,25 @@ impl Engine {
         let durable = self.conversation.graph().durable();
         let is_settled = self.conversation.is_settled();
         let mut sends = Vec::new();
+        let mut met = Vec::new();
         for session in self.sessions.values_mut().filter(|session| session.hello.is_some()) {
             let at_rest = is_settled && session.is_at_rest(durable);
+            if at_rest && session.is_exact && session.outgoing.is_confirmed() {
+                session.peer_digest = Some(digest);
+            }
+            let agrees = at_rest && session.agrees(digest);
+            session.is_exact |= agrees && session.is_served;
+            session.ping_at_rest &= !session.is_exact;
             if session.ping_due_ms <= now || session.ping_at_rest && at_rest {
                 session.ping_due_ms = now + millis(HEARTBEAT);
                 session.ping_at_rest &= !at_rest;
+                session.told_digest = digest;
                 sends.push(Output::Send(session.connection, Frame::Ping(Ping { digest, at_rest })));
             }
-            let agrees = at_rest && session.agrees(digest);
             if agrees && session.agreed != Some(digest) {
+                if session.agreed.is_none() {
+                    met.extend(session.endpoint().zip(session.met(digest, durable)));
+                }
                 session.agreed = Some(digest);
                 sends.push(Output::Event(Event::Agreed {
                     connection: session.connection,
@@ -62,6 +72,7 @@ impl Engine {
             }
         }
         self.outputs.extend(sends);
+        met.into_iter().for_each(|(peer, met)| self.conversation.note_met(peer, Some(met)));
     }
 
     /// A source of bulk that sends nothing for long is asked no more; the next one is.

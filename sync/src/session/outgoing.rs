@@ -65,6 +65,12 @@ impl Outgoing {
         }
     }
 
+    /// The peer has all below a position and nothing else: it is sent everything from there on.
+    pub(crate) fn resume(&mut self, from: Position) {
+        self.told = from;
+        self.release();
+    }
+
     pub(crate) fn is_released(&self) -> bool {
         self.cursor.is_some()
     }
@@ -167,6 +173,11 @@ impl Outgoing {
         while self.frames_acknowledged < frames && self.unacknowledged.pop_front().is_some() {
             self.frames_acknowledged += 1;
         }
+    }
+
+    /// Whether everything sent is confirmed.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.unacknowledged.is_empty()
     }
 
     /// The peer has everything that was sent: it said so in a digest. Answers whether that is news.

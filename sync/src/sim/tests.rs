@@ -5,6 +5,8 @@ use replica::id::EntryId;
 use super::{START_MS, ScriptError, World, begin, run, steps};
 use crate::engine::{Command, Event, Standing};
 
+mod resume;
+
 const SEEDS: u64 = 20;
 
 /// Runs a script under several seeds and checks the messages that every replica then has, in order, and that nothing

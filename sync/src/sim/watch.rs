@@ -1,7 +1,8 @@
 //! What a world sees of every frame as it is sent.
 
 use super::{BTreeMap, EntryId, Frame, World};
-use crate::wire::Data;
+use crate::limits::TAG_BYTES;
+use crate::wire::{Data, encode};
 
 use replica::block;
 use replica::id::Position;
@@ -15,6 +16,8 @@ pub struct Traffic {
     pub asking: u64,
     /// DATA and LIVE.
     pub telling: u64,
+    /// Bytes of all frames, each with the tag that a channel adds.
+    pub bytes: u64,
 }
 
 impl World {
@@ -32,6 +35,7 @@ impl World {
 
     pub(super) fn watch(&mut self, from: usize, to: usize, frame: &Frame) {
         let traffic = self.traffic.entry((from, to)).or_default();
+        traffic.bytes += (encode(frame).len() + TAG_BYTES) as u64;
         match frame {
             Frame::Hello(_) => traffic.greeting += 1,
             Frame::Have(_) | Frame::Want(_) | Frame::Locate(_) => traffic.asking += 1,

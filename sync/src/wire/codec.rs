@@ -177,7 +177,7 @@ macro_rules! structure {
     (@take $from:ident, $max:expr) => { Limited::take_limited($from, $max)? };
 }
 
-structure!(Hello { protocol, store, log_length, digest, tips, entries });
+structure!(Hello { protocol, store, digest, entries });
 structure!(Tip { chain, seq, id, signature });
 structure!(Have { tips <= TIPS_PER_FRAME_MAX, last });
 structure!(WantChain { tip, from <= LOCATOR_IDS_MAX });

@@ -1,0 +1,69 @@
+//! What is sent when two meet who agreed before.
+
+use super::{SEEDS, World, begin, said, steps};
+use crate::sim::Traffic;
+
+/// Runs a script under several seeds, and answers what a and b sent each other from its step `||` on.
+fn traffic_after(before: &str, after: &str, seed: u64) -> (World, Traffic, Traffic) {
+    let mut world = begin(seed, before);
+    let counted = |world: &World, from, to| {
+        let ends = (world.find(from).unwrap(), world.find(to).unwrap());
+        world.traffic().get(&ends).copied().unwrap_or_default()
+    };
+    steps(before).for_each(|step| world.step(step).unwrap());
+    let (from_a, from_b) = (counted(&world, "a", "b"), counted(&world, "b", "a"));
+    steps(after).for_each(|step| world.step(step).unwrap());
+    let since = |now: Traffic, then: Traffic| Traffic {
+        greeting: now.greeting - then.greeting,
+        asking: now.asking - then.asking,
+        telling: now.telling - then.telling,
+        bytes: now.bytes - then.bytes,
+    };
+    let (from_a, from_b) =
+        (since(counted(&world, "a", "b"), from_a), since(counted(&world, "b", "a"), from_b));
+    assert_eq!(world.told_too_early(), [], "seed {seed}");
+    (world, from_a, from_b)
+}
+
+/// A conversation that both have, and that a lost connection or a restart then ends.
+const TOGETHER: &str = "a writes 40 | b writes 40 | settle | pass 100";
+
+#[test]
+fn who_agreed_before_and_has_the_same_says_hello_and_no_more() {
+    for seed in 0..SEEDS {
+        for ending in ["cut a b | pass 20000", "stop b | pass 100 | start b", "reset a b"] {
+            let before = format!("{TOGETHER} | {ending}");
+            let (_, from_a, from_b) = traffic_after(&before, "heal | settle | pass 1000", seed);
+            for traffic in [from_a, from_b] {
+                let Traffic { asking, telling, bytes, greeting } = traffic;
+                assert_eq!((asking, telling), (0, 0), "seed {seed}, {ending}");
+                assert!(bytes <= 150 * greeting, "seed {seed}, {ending}: {bytes} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_as_it_was_is_sent_what_is_new_unasked() {
+    for seed in 0..SEEDS {
+        let before = format!("{TOGETHER} | cut a b | pass 20000 | a: {TEXT}");
+        let (mut world, from_a, from_b) = traffic_after(&before, "heal | settle", seed);
+        assert_eq!((from_a.asking, from_b.asking, from_a.telling), (0, 0, 1), "seed {seed}");
+        assert!(from_a.bytes + from_b.bytes <= 460 * from_a.greeting, "seed {seed}: {from_a:?} {from_b:?}");
+        assert!(said(&mut world, 1).contains(&TEXT.to_owned()));
+    }
+}
+
+/// Some eighty bytes.
+const TEXT: &str = "Are you coming tomorrow? We start at nine, and the coffee is on me this time :)";
+
+#[test]
+fn where_both_wrote_only_their_news_are_told_and_asked_for() {
+    for seed in 0..SEEDS {
+        let before = format!("c joins | d joins | {TOGETHER} | c: me | d: too | settle | stop c | stop d | cut a b | pass 20000 | a: one | b: two");
+        let (mut world, from_a, from_b) = traffic_after(&before, "heal | settle", seed);
+        // A tip each, and what follows from it.
+        assert!(from_a.bytes.max(from_b.bytes) < 800, "seed {seed}: {from_a:?} {from_b:?}");
+        assert!(["one", "two"].iter().all(|text| said(&mut world, 0).contains(&(*text).to_owned())));
+    }
+}
