@@ -189,12 +189,7 @@ impl Mallory {
     fn hello(&mut self, store: u8, is_equal: bool) {
         let (digest, entries) = (self.digest(is_equal), u64::from(store));
         let store = StoreId([store; 16]);
-        self.send(Frame::Hello(Hello {
-            protocol: PROTOCOL,
-            store,
-            digest,
-            entries: 1 + entries,
-        }));
+        self.send(Frame::Hello(Hello { protocol: PROTOCOL, store, digest, entries: 1 + entries }));
     }
 
     /// Sends a frame as it would come from the wire.

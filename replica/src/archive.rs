@@ -16,6 +16,7 @@ use crate::order::OrderKey;
 use crate::store::{Damage, Log, Store, StoreError};
 use crate::timeline::Timeline;
 
+mod fold;
 mod notes;
 mod shelf;
 #[cfg(test)]
@@ -96,6 +97,8 @@ pub struct Archive {
     actors: BTreeMap<Position, Actor>,
     timeline: Timeline,
     documents: Documents,
+    /// The blocks with lower numbers are not put together any more.
+    folded_to: u32,
 }
 
 impl std::fmt::Debug for Archive {
@@ -143,7 +146,8 @@ impl Archive {
         }
         let off_chain = (0..graph.len()).map(|at| (at, graph.actor(at)));
         let actors = off_chain.filter(|(_, actor)| matches!(actor, Actor::Branch(_))).collect();
-        let mut archive = Self { room, store, log, keys, actors, timeline, documents: Documents::default() };
+        let documents = Documents::default();
+        let mut archive = Self { room, store, log, keys, actors, timeline, documents, folded_to: 0 };
         let (timeline, mut shelf, documents) = archive.parts();
         *documents = Documents::open(timeline, &mut shelf)?;
         Ok((archive, Opened { graph, members, notes }))

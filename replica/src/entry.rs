@@ -166,6 +166,12 @@ impl Entry {
         Ok(Self { id: record.id(room), record, signature })
     }
 
+    /// An entry that is known under its id, with a record that need not give that id: some of what it follows may be
+    /// there by half its name only.
+    pub(crate) fn known(record: Record, id: EntryId, signature: Option<Signature>) -> Self {
+        Self { record, id, signature }
+    }
+
     /// Signs a record of one's own.
     ///
     /// # Errors

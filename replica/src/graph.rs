@@ -347,7 +347,7 @@ impl References for Graph {
 }
 
 /// As much of an id as blocks name entries by.
-fn half(id: &EntryId) -> [u8; 16] {
+pub(crate) fn half(id: &EntryId) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&id.0[..16]);
     half

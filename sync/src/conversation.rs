@@ -305,7 +305,8 @@ impl Conversation {
             Some(met) => {
                 if self.met.len() >= MET_MAX
                     && !self.met.contains_key(&peer)
-                    && let Some(oldest) = self.met.iter().min_by_key(|(_, met)| met.entries).map(|(key, _)| *key)
+                    && let Some(oldest) =
+                        self.met.iter().min_by_key(|(_, met)| met.entries).map(|(key, _)| *key)
                 {
                     self.note_met(oldest, None);
                 }

@@ -58,12 +58,8 @@ fn examples() -> Vec<Vec<u8>> {
         id,
         signature: Signature([6; 64]),
     };
-    let hello = Hello {
-        protocol: PROTOCOL,
-        store: StoreId([1; 16]),
-        digest: Digest([2; 32]),
-        entries: 70_000,
-    };
+    let hello =
+        Hello { protocol: PROTOCOL, store: StoreId([1; 16]), digest: Digest([2; 32]), entries: 70_000 };
     let frames = [
         Frame::Hello(hello),
         Frame::Have(Have { tips: vec![tip; 2], last: true }),

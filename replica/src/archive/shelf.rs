@@ -71,7 +71,7 @@ impl LogShelf<'_> {
 
 /// Stands for whatever a block refers to outside of it. Ids come out wrong, which does not matter: what an entry says,
 /// by whom and when, does not depend on them, and the log's own hashes vouch for the bytes.
-struct Unseen;
+pub(super) struct Unseen;
 
 impl References for Unseen {
     fn place(&self, _: &EntryId) -> Option<(ChainId, u32)> {

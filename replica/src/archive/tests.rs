@@ -7,6 +7,7 @@ use crate::testing::{Dice, World, chain};
 
 mod documents;
 mod faults;
+mod fold;
 
 const FRESH: (StoreId, u64) = (StoreId([4; 16]), 9);
 

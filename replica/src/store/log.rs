@@ -7,12 +7,15 @@
 //! noticed when it is opened.
 //!
 //! ```text
-//! b ‖ block u32 ‖ part u16   seal ‖ bytes of the whole block u32 ‖ the part's bytes
-//! i ‖ block u32              seal ‖ first position u32 ‖ entries u32 ‖ bytes u32 ‖ SHA-256 of the bytes ‖ [bytes]
+//! b ‖ first u32 ‖ part u16   seal ‖ bytes of the whole block u32 ‖ the part's bytes
+//! i ‖ first u32              seal ‖ entries u32 ‖ bytes u32 ‖ SHA-256 of the bytes ‖ [bytes]
 //! t                          seal ‖ blocks u32 ‖ entries u32 ‖ rolling hash
 //! ```
+//! *First* is the position of the block's first entry, so that blocks can be put together without naming others anew.
 //! Numbers are big-endian; the seal is a version byte and a CRC-32 over key and fields. The rolling hash is
 //! SHA-256(the one before ‖ entries ‖ SHA-256 of the block), from all zero.
+
+use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
@@ -23,7 +26,7 @@ use crate::limits::{BLOCK_BYTES_MAX, STORE_VALUE_BYTES_MAX};
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Number of a block, from 0 without gaps.
+/// Number of a block, from 0 without gaps. Those behind a fold get other ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockNumber(pub u32);
 
@@ -57,15 +60,10 @@ impl Log {
         let mut log = Self { blocks: Vec::new(), entries: 0, rolling: [0; 32] };
         for index in store.scan(INDEX) {
             let (key, value) = index?;
-            let number = log.next_number()?;
-            if key != number.index_key() {
+            if key != index_key(log.entries) {
                 return Err(Damage::Log.into());
             }
-            let block = Block::from_row(row::unseal(&key, &value, LOG)?)?.0;
-            if block.first != log.entries {
-                return Err(Damage::Log.into());
-            }
-            log.push(block)?;
+            log.push(Block::from_row(log.entries, row::unseal(&key, &value, LOG)?)?.0)?;
         }
         let tail = store.get(TAIL)?;
         match tail.as_deref().map(|value| row::unseal(TAIL, value, LOG)).transpose()? {
@@ -86,56 +84,46 @@ impl Log {
         count: u32,
         writes: &mut Vec<Write>,
     ) -> Result<BlockNumber, StoreError> {
-        let too_large = StoreError::TooLarge { bytes: block.len() };
-        let number = self.next_number()?;
-        let bytes = match u32::try_from(block.len()) {
-            Ok(bytes) if block.len() <= BLOCK_BYTES_MAX => bytes,
-            _ => return Err(too_large),
-        };
-        let index = Block { first: self.entries, count, bytes, hash: Sha256::digest(block).into() };
+        let full = StoreError::TooLarge { bytes: self.blocks.len() };
+        let number = u32::try_from(self.blocks.len()).map(BlockNumber).map_err(|_| full)?;
+        let index = Block::new(self.entries, block, count)?;
         self.push(index)?;
-        for (part, payload) in parts(block) {
-            let key = number.part_key(part);
-            let value = row::seal(&key, &[&bytes.to_be_bytes(), payload]);
-            writes.push(Write::Put { key, value });
-        }
-        let inline = if index.is_inline() { block } else { &[] };
-        let key = number.index_key();
-        let value = row::seal(&key, &[&index.to_fields(), inline]);
-        writes.push(Write::Put { key, value });
+        index.stage(block, writes);
         self.stage_tail(writes);
         Ok(number)
     }
 
-    /// Puts other blocks in the place of all from `from` on: the same entries, usually in fewer blocks. Adds the
-    /// rows to `writes`, as [`Log::stage`] does; positions stay, numbers from `from` on are given anew. Meant for the
-    /// small blocks at the end: a commit of many megabytes takes some 25 times as much memory.
+    /// Puts other blocks in the place of some: the same entries, usually in fewer blocks. Adds the rows to `writes`, as
+    /// [`Log::stage`] does; positions stay. A commit of many megabytes takes some 25 times as much memory.
     ///
     /// # Errors
     /// When a block is over its limit, or the blocks do not hold as many entries as they replace; nothing was staged.
     pub fn fold(
         &mut self,
-        from: BlockNumber,
+        replaced: Range<BlockNumber>,
         blocks: &[(Vec<u8>, u32)],
         writes: &mut Vec<Write>,
     ) -> Result<(), StoreError> {
-        let kept = self.blocks.len().min(from.0 as usize);
-        let held = |blocks: &[Block]| blocks.iter().map(|block| u64::from(block.count)).sum::<u64>();
-        if held(&self.blocks[kept..]) != blocks.iter().map(|(_, count)| u64::from(*count)).sum::<u64>() {
+        let range = replaced.start.0 as usize..replaced.end.0 as usize;
+        let old = self.blocks.get(range.clone()).ok_or(Damage::Log)?;
+        let mut first = old.first().map_or(self.entries, |block| block.first);
+        let end = old.last().map_or(first, |block| block.first + block.count);
+        let mut new = Vec::with_capacity(blocks.len());
+        for (bytes, count) in blocks {
+            new.push(Block::new(first, bytes, *count)?);
+            first = first.checked_add(*count).ok_or(Damage::Log)?;
+        }
+        if first != end {
             return Err(Damage::Log.into());
         }
-        if let Some((block, _)) = blocks.iter().find(|(block, _)| block.len() > BLOCK_BYTES_MAX) {
-            return Err(StoreError::TooLarge { bytes: block.len() });
-        }
-        let replaced = self.blocks.split_off(kept);
-        for (number, block) in (from.0..).map(BlockNumber).zip(&replaced) {
-            let part_keys = (0..block.part_count()).map(|part| number.part_key(part));
-            writes.extend(part_keys.chain([number.index_key()]).map(|key| Write::Delete { key }));
-        }
-        let kept = std::mem::take(&mut self.blocks);
+        writes.extend(old.iter().flat_map(|block| block.keys()).map(|key| Write::Delete { key }));
+        new.iter().zip(blocks).for_each(|(block, (bytes, _))| block.stage(bytes, writes));
+        let mut all = std::mem::take(&mut self.blocks);
+        all.splice(range, new);
         (self.entries, self.rolling) = (0, [0; 32]);
-        kept.into_iter().try_for_each(|block| self.push(block))?;
-        blocks.iter().try_for_each(|(block, count)| self.stage(block, *count, writes).map(drop))
+        all.into_iter().try_for_each(|block| self.push(block))?;
+        self.stage_tail(writes);
+        Ok(())
     }
 
     /// The bytes of a block, checked against its hash.
@@ -146,12 +134,12 @@ impl Log {
         let block = self.blocks.get(number.0 as usize).ok_or(Damage::Log)?;
         let mut bytes = Vec::with_capacity(block.bytes as usize);
         if block.is_inline() {
-            let key = number.index_key();
+            let key = index_key(block.first);
             let value = store.get(&key)?.ok_or(Damage::Row(LOG))?;
-            bytes.extend_from_slice(Block::from_row(row::unseal(&key, &value, LOG)?)?.1);
+            bytes.extend_from_slice(Block::from_row(block.first, row::unseal(&key, &value, LOG)?)?.1);
         }
         for part in 0..block.part_count() {
-            let key = number.part_key(part);
+            let key = part_key(block.first, part);
             let value = store.get(&key)?.ok_or(Damage::Row(LOG))?;
             let mut payload = row::unseal(&key, &value, LOG)?;
             if u32::from_be_bytes(row::take(&mut payload, LOG)?) != block.bytes {
@@ -171,6 +159,18 @@ impl Log {
         }
         let index = self.blocks.partition_point(|block| block.first <= position).checked_sub(1)?;
         Some((BlockNumber(u32::try_from(index).ok()?), self.blocks.get(index)?.first))
+    }
+
+    /// The position of a block's first entry.
+    #[must_use]
+    pub fn first(&self, number: BlockNumber) -> Position {
+        self.blocks.get(number.0 as usize).map_or(self.entries, |block| block.first)
+    }
+
+    /// How many bytes a block has.
+    #[must_use]
+    pub fn bytes(&self, number: BlockNumber) -> u32 {
+        self.blocks.get(number.0 as usize).map_or(0, |block| block.bytes)
     }
 
     /// How many entries a block holds.
@@ -208,11 +208,6 @@ impl Log {
         (0..self.blocks()).try_for_each(|number| self.read(store, BlockNumber(number)).map(drop))
     }
 
-    fn next_number(&self) -> Result<BlockNumber, StoreError> {
-        let full = StoreError::TooLarge { bytes: self.blocks.len() };
-        u32::try_from(self.blocks.len()).map(BlockNumber).map_err(|_| full)
-    }
-
     /// Adds a block that begins where the log ends.
     fn push(&mut self, block: Block) -> Result<(), StoreError> {
         let full = StoreError::TooLarge { bytes: block.bytes as usize };
@@ -240,17 +235,35 @@ impl Log {
     }
 }
 
-impl BlockNumber {
-    fn index_key(self) -> Vec<u8> {
-        [INDEX, &self.0.to_be_bytes()].concat()
-    }
-
-    fn part_key(self, part: u16) -> Vec<u8> {
-        [PART, &self.0.to_be_bytes(), &part.to_be_bytes()].concat()
-    }
-}
-
 impl Block {
+    fn new(first: Position, bytes: &[u8], count: u32) -> Result<Self, StoreError> {
+        if count == 0 {
+            return Err(Damage::Log.into());
+        }
+        let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK_BYTES_MAX);
+        let length = length.ok_or(StoreError::TooLarge { bytes: bytes.len() })?;
+        Ok(Self { first, count, bytes: length, hash: Sha256::digest(bytes).into() })
+    }
+
+    /// Adds the block's rows.
+    fn stage(&self, block: &[u8], writes: &mut Vec<Write>) {
+        for (part, payload) in parts(block) {
+            let key = part_key(self.first, part);
+            let value = row::seal(&key, &[&self.bytes.to_be_bytes(), payload]);
+            writes.push(Write::Put { key, value });
+        }
+        let inline = if self.is_inline() { block } else { &[] };
+        let key = index_key(self.first);
+        let value = row::seal(&key, &[&self.to_fields(), inline]);
+        writes.push(Write::Put { key, value });
+    }
+
+    /// The keys of the block's rows.
+    fn keys(&self) -> impl Iterator<Item = Vec<u8>> + use<> {
+        let first = self.first;
+        (0..self.part_count()).map(move |part| part_key(first, part)).chain([index_key(first)])
+    }
+
     fn is_inline(&self) -> bool {
         self.bytes as usize <= INLINE_BYTES_MAX
     }
@@ -262,16 +275,14 @@ impl Block {
 
     fn to_fields(self) -> [u8; FIELDS_BYTES] {
         let mut fields = [0; FIELDS_BYTES];
-        fields[..4].copy_from_slice(&self.first.to_be_bytes());
-        fields[4..8].copy_from_slice(&self.count.to_be_bytes());
-        fields[8..12].copy_from_slice(&self.bytes.to_be_bytes());
-        fields[12..].copy_from_slice(&self.hash);
+        fields[..4].copy_from_slice(&self.count.to_be_bytes());
+        fields[4..8].copy_from_slice(&self.bytes.to_be_bytes());
+        fields[8..].copy_from_slice(&self.hash);
         fields
     }
 
     /// Reads an index row's fields: the block, and its bytes if they lie there.
-    fn from_row(mut fields: &[u8]) -> Result<(Self, &[u8]), StoreError> {
-        let first = u32::from_be_bytes(row::take(&mut fields, LOG)?);
+    fn from_row(first: Position, mut fields: &[u8]) -> Result<(Self, &[u8]), StoreError> {
         let count = u32::from_be_bytes(row::take(&mut fields, LOG)?);
         let bytes = u32::from_be_bytes(row::take(&mut fields, LOG)?);
         let block = Self { first, count, bytes, hash: row::take(&mut fields, LOG)? };
@@ -279,6 +290,14 @@ impl Block {
             && fields.len() == if block.is_inline() { bytes as usize } else { 0 };
         if is_sound { Ok((block, fields)) } else { Err(Damage::Row(LOG).into()) }
     }
+}
+
+fn index_key(first: Position) -> Vec<u8> {
+    [INDEX, &first.to_be_bytes()].concat()
+}
+
+fn part_key(first: Position, part: u16) -> Vec<u8> {
+    [PART, &first.to_be_bytes(), &part.to_be_bytes()].concat()
 }
 
 /// A block's bytes in the pieces that its part rows hold; none if they fit the index row.
@@ -292,8 +311,8 @@ const PART: &[u8] = b"b";
 const INDEX: &[u8] = b"i";
 const TAIL: &[u8] = b"t";
 
-/// Bytes of an index row's fields: three numbers and a hash.
-const FIELDS_BYTES: usize = 3 * 4 + 32;
+/// Bytes of an index row's fields: two numbers and a hash.
+const FIELDS_BYTES: usize = 2 * 4 + 32;
 
 /// Largest block that lies in its index row.
 const INLINE_BYTES_MAX: usize = STORE_VALUE_BYTES_MAX - row::SEAL_BYTES - FIELDS_BYTES;

@@ -7,7 +7,9 @@ use replica::identity::{Purpose, verify};
 use crate::conversation::{BlockKind, ConnectionId};
 use crate::engine::upkeep::millis;
 use crate::engine::{Engine, Event};
-use crate::limits::{HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX};
+use crate::limits::{
+    HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
+};
 use crate::session::Session;
 use crate::wire::{self, ByeReason, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain};
 

@@ -96,6 +96,14 @@ impl Engine {
                 index += 1;
                 wanted.binary_search(&(index - 1)).is_ok()
             });
+            if block::unvouched(&entries).into_iter().any(|last| entries[last].signature().is_none()) {
+                // Blocks were put together since its tips were told: what vouches for the last of these is farther on
+                // in this block. It gets all of it, and what is new to it once.
+                flush(&mut parts, graph, &mut frames);
+                session.outgoing.took(block);
+                frames.push((block.bytes.clone(), block.count as usize));
+                continue;
+            }
             let weight =
                 |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.entries).map(block::weight).sum();
             let full: usize = weight(&parts);

@@ -89,6 +89,7 @@ impl Keeper {
                                 answers,
                                 progress: shared,
                                 maintains,
+                                may_fold: true,
                                 folder: place.folder,
                             }
                             .run();
@@ -152,6 +153,8 @@ struct Worker {
     answers: mpsc::Sender<Kept>,
     progress: Arc<Progress>,
     maintains: bool,
+    /// Whether the log may have small blocks to put together.
+    may_fold: bool,
     folder: PathBuf,
 }
 
@@ -166,28 +169,42 @@ impl Worker {
         }
     }
 
-    /// The next job; while there is none, the documents are brought up to date, a few rows at a time.
+    /// The next job; while there is none, the documents are brought up to date, a few rows at a time, and small blocks
+    /// are put together.
     fn next_job(&mut self) -> Option<Job> {
         let mut rest = MAINTAIN_AFTER;
-        while self.maintains && self.archive.behind() > 0 {
+        while self.is_behind() || self.may_fold {
             match self.todo.recv_timeout(rest) {
                 Ok(job) => return Some(job),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => rest = Duration::ZERO,
             }
-            if let Err(error) = self.archive.maintain(MAINTAIN_ROWS) {
+            if let Err(error) = self.keep_up() {
                 self.answer(Kept::Failed(error));
-                self.maintains = false;
+                (self.maintains, self.may_fold) = (false, false);
             }
             self.tell_progress();
         }
         self.todo.recv().ok()
     }
 
+    fn is_behind(&self) -> bool {
+        self.maintains && self.archive.behind() > 0
+    }
+
+    fn keep_up(&mut self) -> Result<(), StoreError> {
+        if self.is_behind() {
+            return self.archive.maintain(MAINTAIN_ROWS).map(drop);
+        }
+        self.may_fold = self.archive.fold()?;
+        Ok(())
+    }
+
     fn work(&mut self, job: Job) {
         match job {
             Job::Commit(batch) => {
                 let outcome = self.archive.commit(&batch);
+                self.may_fold |= outcome.is_ok();
                 self.answer(outcome.map_or_else(Kept::Failed, Kept::Persisted));
             }
             Job::Read(connection, positions) => {

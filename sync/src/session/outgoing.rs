@@ -152,6 +152,11 @@ impl Outgoing {
         taken
     }
 
+    /// The peer gets all of a block: nothing of it is sent again.
+    pub(crate) fn took(&mut self, block: &StoredBlock) {
+        (block.first..block.first + block.count).for_each(|at| self.has(at));
+    }
+
     /// How many entries are still to be sent.
     pub(crate) fn remaining(&self) -> u64 {
         self.plan.len() as u64

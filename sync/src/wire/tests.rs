@@ -42,16 +42,9 @@ fn record() -> AddressRecord {
 
 #[test]
 fn the_bytes_of_hello_and_ping_are_for_ever() {
-    let hello = Hello {
-        protocol: 1,
-        store: StoreId([0x11; 16]),
-        digest: Digest([0x22; 32]),
-        entries: 1 << 33,
-    };
-    check(
-        &Frame::Hello(hello),
-        &["0101", "01", &of("11", 16), &of("22", 32), "fd0000000200000000"],
-    );
+    let hello =
+        Hello { protocol: 1, store: StoreId([0x11; 16]), digest: Digest([0x22; 32]), entries: 1 << 33 };
+    check(&Frame::Hello(hello), &["0101", "01", &of("11", 16), &of("22", 32), "fd0000000200000000"]);
     check(&Frame::Ping(Ping { digest: Digest([0x22; 32]), at_rest: true }), &["010b", &of("22", 32), "01"]);
 }
 

@@ -10,6 +10,11 @@ pub(crate) fn sample(n: u32) -> (Vec<u8>, u32) {
     (bytes.collect(), 1 + n % 3)
 }
 
+/// Where the `n`-th block of such a log begins.
+fn first_of(n: u32) -> Position {
+    (0..n).map(|n| sample(n).1).sum()
+}
+
 pub(crate) fn append(log: &mut Log, store: &mut dyn Store, n: u32) -> Result<(), StoreError> {
     let (block, count) = sample(n);
     let mut writes = Vec::new();
@@ -124,7 +129,7 @@ fn a_log_that_lost_its_end_is_noticed() {
     let mut store = MemoryStore::new();
     filled(&mut store, 4);
     let mut store = store.crash();
-    store.commit(&[delete_row(&BlockNumber(3).index_key())]).unwrap();
+    store.commit(&[delete_row(&index_key(first_of(3)))]).unwrap();
     assert!(is_damaged(Log::open(&store)));
 }
 
@@ -137,7 +142,7 @@ fn an_older_block_in_a_newer_ones_place_is_noticed() {
     // As long and as many as the first sample, and sealed under the same key, but not the same.
     log.stage(&[9; 150], sample(0).1, &mut writes).unwrap();
     other.commit(&writes).unwrap();
-    let key = BlockNumber(0).index_key();
+    let key = index_key(0);
     let foreign = other.get(&key).unwrap().unwrap();
     one.commit(&[put_row(&key, &foreign)]).unwrap();
     assert!(is_damaged(Log::open(&one)));
@@ -148,21 +153,24 @@ fn folding_changes_the_blocks_and_nothing_else() {
     check(|store| {
         let mut log = filled(store, 12);
         let entries = log.len();
-        let from = BlockNumber(5);
-        let folded: u32 = (5..12).map(|n| sample(n).1).sum();
+        let (from, to) = (BlockNumber(5), BlockNumber(10));
+        let folded: u32 = (5..10).map(|n| sample(n).1).sum();
         let mut writes = Vec::new();
-        log.fold(from, &[(vec![1; 20_000], folded - 2), (vec![2; 10], 2)], &mut writes).unwrap();
+        log.fold(from..to, &[(vec![1; 20_000], folded - 2), (vec![2; 10], 2)], &mut writes).unwrap();
         store.commit(&writes).unwrap();
         log.verify(store).unwrap();
-        assert_eq!((log.len(), log.blocks()), (entries, 7));
-        assert_eq!(log.block_at(entries - 1), Some((BlockNumber(6), entries - 2)));
+        assert_eq!((log.len(), log.blocks()), (entries, 9));
+        assert_eq!(log.block_at(first_of(10) - 1), Some((BlockNumber(6), first_of(10) - 2)));
         assert_eq!(log.read(store, from).unwrap(), [1; 20_000]);
-        assert_eq!(log.read(store, BlockNumber(4)).unwrap(), sample(4).0);
+        for (now, before) in [(4, 4), (7, 10), (8, 11)] {
+            assert_eq!(log.read(store, BlockNumber(now)).unwrap(), sample(before).0);
+        }
         // No part of a folded block is left: block 4 has one, the first folded one five.
-        assert_eq!(rows(store, b"i").len(), 7);
+        assert_eq!(rows(store, b"i").len(), 9);
         assert_eq!(rows(store, b"b").len(), 1 + 5);
         append(&mut log, store, 0).unwrap();
         log.verify(store).unwrap();
+        assert_eq!(Log::open(store).unwrap(), log);
     });
 }
 
@@ -172,8 +180,10 @@ fn folding_must_keep_the_number_of_entries() {
     let mut log = filled(&mut store, 6);
     let before = log.clone();
     let mut writes = Vec::new();
-    assert!(log.fold(BlockNumber(2), &[(vec![1], 1)], &mut writes).is_err());
-    assert!(log.fold(BlockNumber(2), &[(vec![1; BLOCK_BYTES_MAX + 1], 8)], &mut writes).is_err());
+    assert!(log.fold(BlockNumber(2)..BlockNumber(6), &[(vec![1], 1)], &mut writes).is_err());
+    assert!(
+        log.fold(BlockNumber(2)..BlockNumber(6), &[(vec![1; BLOCK_BYTES_MAX + 1], 8)], &mut writes).is_err()
+    );
     assert_eq!((log, writes), (before, Vec::new()));
 }
 
@@ -215,10 +225,10 @@ fn without_the_sync_acknowledged_blocks_would_be_lost() {
 }
 
 #[test]
-fn a_gap_in_the_blocks_numbers_is_noticed() {
+fn a_gap_between_blocks_is_noticed() {
     let mut store = MemoryStore::new();
     filled(&mut store, 3);
-    let (last, next) = (BlockNumber(2).index_key(), BlockNumber(3).index_key());
+    let (last, next) = (index_key(first_of(2)), index_key(first_of(3)));
     let value = store.get(&last).unwrap().unwrap();
     let renumbered = row::seal(&next, &[row::unseal(&last, &value, LOG).unwrap()]);
     store.commit(&[delete_row(&last), put_row(&next, &renumbered)]).unwrap();
@@ -229,7 +239,7 @@ fn a_gap_in_the_blocks_numbers_is_noticed() {
 fn a_sound_part_of_another_block_is_noticed_when_it_is_read() {
     let mut store = MemoryStore::new();
     let log = filled(&mut store, 8);
-    let key = BlockNumber(7).part_key(3);
+    let key = part_key(first_of(7), 3);
     let length = u32::try_from(BLOCK_BYTES_MAX).unwrap();
     store.commit(&[put_row(&key, &row::seal(&key, &[&length.to_be_bytes(), &[9; PART_BYTES]]))]).unwrap();
     assert_eq!(Log::open(&store).unwrap(), log);

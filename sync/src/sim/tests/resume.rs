@@ -1,6 +1,7 @@
 //! What is sent when two meet who agreed before.
 
 use super::{SEEDS, World, begin, said, steps};
+use crate::engine::Event;
 use crate::sim::Traffic;
 
 /// Runs a script under several seeds, and answers what a and b sent each other from its step `||` on.
@@ -60,10 +61,35 @@ const TEXT: &str = "Are you coming tomorrow? We start at nine, and the coffee is
 #[test]
 fn where_both_wrote_only_their_news_are_told_and_asked_for() {
     for seed in 0..SEEDS {
-        let before = format!("c joins | d joins | {TOGETHER} | c: me | d: too | settle | stop c | stop d | cut a b | pass 20000 | a: one | b: two");
+        let before = format!(
+            "c joins | d joins | {TOGETHER} | c: me | d: too | settle | stop c | stop d | cut a b | pass 20000 | a: one | b: two"
+        );
         let (mut world, from_a, from_b) = traffic_after(&before, "heal | settle", seed);
         // A tip each, and what follows from it.
         assert!(from_a.bytes.max(from_b.bytes) < 800, "seed {seed}: {from_a:?} {from_b:?}");
         assert!(["one", "two"].iter().all(|text| said(&mut world, 0).contains(&(*text).to_owned())));
+    }
+}
+
+#[test]
+fn blocks_that_are_put_together_while_a_newcomer_asks_are_sent_whole() {
+    for seed in 0..SEEDS {
+        let before = "a: first | b: second | settle";
+        let mut world = begin(seed, before);
+        steps(before).for_each(|step| world.step(step).unwrap());
+        // Each in a block of its own; so many are put together while the newcomer's questions are on their way.
+        for number in 0..150 {
+            world.step(&format!("{}: {number}", if number % 3 == 0 { "b" } else { "a" })).unwrap();
+            world.pass(5);
+            if number == 36 + seed {
+                world.step("c joins").unwrap();
+            }
+        }
+        world.step("settle").unwrap();
+        for replica in world.replicas() {
+            let offence = replica.told.iter().find(|event| matches!(event, Event::Offence { .. }));
+            assert_eq!(offence, None, "seed {seed}: {}", replica.name);
+        }
+        assert_eq!(said(&mut world, 2).len(), 152, "seed {seed}");
     }
 }
