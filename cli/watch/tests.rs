@@ -35,6 +35,8 @@ fn peer(standing: Option<Standing>, failures: u32) -> PeerStatus {
         is_other_room: false,
         missing_here: 0,
         missing_there: 0,
+        sent_bytes: 0,
+        received_bytes: 0,
     }
 }
 

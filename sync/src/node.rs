@@ -133,6 +133,10 @@ pub struct PeerStatus {
     pub missing_here: u64,
     /// Entries not known to be there.
     pub missing_there: u64,
+    /// Bytes sent on the connection since its handshake, as [`Traffic`](crate::transport::Traffic) counts them.
+    pub sent_bytes: u64,
+    /// Bytes received on it.
+    pub received_bytes: u64,
 }
 
 /// How a node stands.

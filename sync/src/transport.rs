@@ -42,6 +42,15 @@ pub enum SendError {
     TooSlow,
 }
 
+/// How much a connection carried since its handshake: frames, each with the 16 bytes that seal it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// To the peer, counted when sealed.
+    pub sent_bytes: u64,
+    /// From the peer.
+    pub received_bytes: u64,
+}
+
 /// Times and numbers that a transport keeps to. The default is that of [`limits`].
 #[derive(Clone, Copy, Debug)]
 pub struct TransportLimits {
@@ -194,6 +203,12 @@ impl Transport {
     #[must_use]
     pub fn queued_bytes(&self, id: ConnectionId) -> usize {
         self.slots.get(&id).and_then(Slot::outbox).map_or(0, Outbox::queued_bytes)
+    }
+
+    /// What a connection carried so far; nothing once it is closed.
+    #[must_use]
+    pub fn traffic(&self, id: ConnectionId) -> Traffic {
+        self.slots.get(&id).and_then(Slot::outbox).map(Outbox::traffic).unwrap_or_default()
     }
 
     /// Ends a connection after what is queued, and after `last` if there is one. No frame of it comes any more, only

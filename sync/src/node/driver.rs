@@ -37,6 +37,8 @@ pub(super) struct Driver {
     pub(super) book: Book,
     /// Dials under way: the address as it was named, and whether it is a knock.
     pub(super) dials: BTreeMap<ConnectionId, (String, bool)>,
+    /// Connections to members, by the address under which the engine has them.
+    pub(super) connected: BTreeMap<String, ConnectionId>,
     /// Host names being looked up: the address as it was named, whether to knock there, and what it resolves to.
     pub(super) lookups: JoinSet<(String, bool, Option<SocketAddr>)>,
     /// Admissions that a knocker waits for.
@@ -108,6 +110,7 @@ impl Driver {
             lobby: Lobby::new(me),
             book: Book::new(),
             dials: BTreeMap::new(),
+            connected: BTreeMap::new(),
             lookups: JoinSet::new(),
             admissions: BTreeMap::new(),
             next_admission: ADMISSION_TAGS,

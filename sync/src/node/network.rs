@@ -24,6 +24,7 @@ impl Driver {
                 match peer {
                     Peer::Member(room, proof) if Some(room) == self.room() => {
                         let proof = *proof;
+                        self.connected.insert(named.clone(), id);
                         self.handle(Input::Connected { connection: id, address: named, dialed, proof });
                     }
                     // A room that was left meanwhile.
@@ -56,6 +57,7 @@ impl Driver {
                     self.book.ended(&address, None, now, &mut self.rng);
                 }
                 self.lobby.on_closed(id);
+                self.connected.retain(|_, connected| *connected != id);
                 self.handle(Input::Closed(id));
             }
             TransportEvent::DialFailed { id, address, error } => {

@@ -10,6 +10,7 @@ use crate::engine::{Command, Engine, Event, Input};
 use crate::node::driver::Driver;
 use crate::node::keeper::Job;
 use crate::node::{NodeError, NodeEvent, PeerStatus, Request, Status};
+use crate::transport::Traffic;
 
 impl Driver {
     pub(super) fn on_request(&mut self, request: Request) {
@@ -96,6 +97,11 @@ impl Driver {
         if let Some(engine) = engine {
             describe(engine, &mut status);
         }
+        for peer in &mut status.peers {
+            let traffic = self.connected.get(&peer.address).map(|id| self.transport.traffic(*id));
+            let Traffic { sent_bytes, received_bytes } = traffic.unwrap_or_default();
+            (peer.sent_bytes, peer.received_bytes) = (sent_bytes, received_bytes);
+        }
         let book = engine.map_or(&self.book, Engine::book);
         add_unconnected(book, &mut status);
         if let Some(keeper) = &self.keeper {
@@ -133,6 +139,8 @@ fn describe(engine: &Engine, status: &mut Status) {
             is_other_room: false,
             missing_here: peer.missing_here,
             missing_there: peer.missing_there,
+            sent_bytes: 0,
+            received_bytes: 0,
         })
         .collect();
 }
@@ -153,6 +161,8 @@ fn add_unconnected(book: &Book, status: &mut Status) {
             is_other_room: known.trouble == Some(Trouble::RoomRefused),
             missing_here: 0,
             missing_there: 0,
+            sent_bytes: 0,
+            received_bytes: 0,
         });
     }
 }

@@ -5,7 +5,7 @@ use replica::home::Home;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::{Listen, Node, NodeEvent, Options};
+use super::{Listen, Node, NodeEvent, Options, Status};
 use crate::engine::{Command, Event};
 
 /// A node in a home of its own, with what it told.
@@ -178,4 +178,28 @@ async fn what_was_said_just_before_the_end_reaches_who_is_connected() {
     }
     bob.node.stop().await;
     ann.reads("49").await;
+}
+
+#[tokio::test]
+async fn a_status_says_how_much_each_connection_carried() {
+    let mut ann = Person::start("ann", Options { open: true, ..options() }).await;
+    let peers = vec![ann.address.to_string()];
+    let mut bob = Person::start("bob", Options { peers, makes_room: false, ..options() }).await;
+    // So far that whoever moved into the other's room has done so.
+    bob.says("before").await;
+    ann.reads("before").await;
+    let carried = |status: &Status| -> (u64, u64) {
+        let peers = status.peers.iter().filter(|peer| peer.standing.is_some());
+        peers.map(|peer| (peer.sent_bytes, peer.received_bytes)).next().unwrap()
+    };
+    let before = [carried(&ann.node.status().await.unwrap()), carried(&bob.node.status().await.unwrap())];
+    let long: String = (0..2_000).map(|number| format!("{number} ")).collect();
+    ann.says(&long).await;
+    bob.reads(&long).await;
+    let after = [carried(&ann.node.status().await.unwrap()), carried(&bob.node.status().await.unwrap())];
+    // Numbers in a row compress to a third.
+    let block = long.len() as u64 / 5;
+    assert!(after[0].0 - before[0].0 > block, "{before:?} {after:?}");
+    assert!(after[1].1 - before[1].1 > block, "{before:?} {after:?}");
+    assert!(after[0].1 - before[0].1 < block, "{before:?} {after:?}");
 }

@@ -5,6 +5,7 @@
 
 use std::future::{Future, pending};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 use crate::channel::Channel;
 use crate::conversation::ConnectionId;
 use crate::limits::{NOISE_MESSAGE_BYTES_MAX, TAG_BYTES};
-use crate::transport::outbox::Source;
+use crate::transport::outbox::{Source, Tally};
 use crate::transport::{CloseReason, TransportEvent};
 use crate::wire::{Bye, ByeReason, Deframer, Frame, decode, encode};
 
@@ -36,8 +37,10 @@ pub(super) struct Ends {
 /// Works until the connection ends, and says so.
 pub(super) async fn run(mut socket: TcpStream, channel: Channel, max: usize, ends: Ends) {
     let Ends { id, mut source, events, flush_time } = ends;
-    let mut incoming = Incoming { id, deframer: Deframer::new(max), delivery: Delivery::new(events.clone()) };
-    let mut outgoing = Outgoing { channel, sealed: Vec::new(), written: 0, frame_bytes: 0 };
+    let tally = Arc::clone(&source.tally);
+    let mut incoming =
+        Incoming { id, deframer: Deframer::new(max), delivery: Delivery::new(events.clone()), tally };
+    let mut outgoing = Outgoing::new(channel, Arc::clone(&source.tally));
     let reason = exchange(&mut socket, &mut source, &mut incoming, &mut outgoing).await;
     drop(incoming);
     match reason {
@@ -61,7 +64,7 @@ pub(super) async fn run(mut socket: TcpStream, channel: Channel, max: usize, end
 
 /// Says one thing and ends.
 pub(super) async fn refuse(mut socket: TcpStream, channel: Channel, last: Vec<u8>, flush_time: Duration) {
-    let outgoing = Outgoing { channel, sealed: Vec::new(), written: 0, frame_bytes: 0 };
+    let outgoing = Outgoing::new(channel, Arc::default());
     outgoing.finish(&mut socket, flush_time, Some(last)).await;
 }
 
@@ -113,6 +116,7 @@ struct Incoming {
     id: ConnectionId,
     deframer: Deframer,
     delivery: Delivery,
+    tally: Arc<Tally>,
 }
 
 impl Incoming {
@@ -121,6 +125,7 @@ impl Incoming {
         while !self.delivery.is_waiting()
             && let Some(message) = self.deframer.poll_message()?
         {
+            self.tally.add_received(message.len());
             let bytes = channel.open(message).map_err(|_| CloseReason::Altered)?;
             let frame = decode(&bytes)?;
             self.delivery.offer(TransportEvent::Frame { id: self.id, frame, bytes: bytes.len() });
@@ -176,9 +181,14 @@ struct Outgoing {
     written: usize,
     /// How many bytes of frames it holds.
     frame_bytes: usize,
+    tally: Arc<Tally>,
 }
 
 impl Outgoing {
+    fn new(channel: Channel, tally: Arc<Tally>) -> Self {
+        Self { channel, sealed: Vec::new(), written: 0, frame_bytes: 0, tally }
+    }
+
     fn has_room(&self) -> bool {
         self.sealed.len() < WRITE_BYTES
     }
@@ -188,9 +198,12 @@ impl Outgoing {
         let length = u16::try_from(frame.len() + TAG_BYTES).unwrap_or(u16::MAX);
         self.sealed.extend_from_slice(&length.to_be_bytes());
         self.frame_bytes += frame.len();
-        if let Err(error) = self.channel.seal(frame, &mut self.sealed) {
-            tracing::error!(%error, "a frame was built over its limit and is not sent");
-            self.sealed.truncate(start);
+        match self.channel.seal(frame, &mut self.sealed) {
+            Ok(()) => self.tally.add_sent(frame.len() + TAG_BYTES),
+            Err(error) => {
+                tracing::error!(%error, "a frame was built over its limit and is not sent");
+                self.sealed.truncate(start);
+            }
         }
     }
 

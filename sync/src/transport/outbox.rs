@@ -1,12 +1,12 @@
 //! The queue between the node, which never waits, and one connection, which may.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::limits::{OUTBOUND_BYTES_MAX, OUTBOUND_FRAMES_MAX};
-use crate::transport::{CloseReason, SendError};
+use crate::transport::{CloseReason, SendError, Traffic};
 
 /// The node's end.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(super) struct Outbox {
     /// None once closed.
     frames: Option<mpsc::Sender<Vec<u8>>>,
     queued: Arc<AtomicUsize>,
+    tally: Arc<Tally>,
     /// None once the connection was told to end.
     end: Option<oneshot::Sender<CloseReason>>,
 }
@@ -24,15 +25,35 @@ pub(super) struct Source {
     pub(super) frames: mpsc::Receiver<Vec<u8>>,
     /// Completes when the connection is to end.
     pub(super) end: oneshot::Receiver<CloseReason>,
+    pub(super) tally: Arc<Tally>,
     queued: Arc<AtomicUsize>,
+}
+
+/// What went over the connection so far, counted by its task.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn add_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 pub(super) fn new() -> (Outbox, Source) {
     let (sender, receiver) = mpsc::channel(OUTBOUND_FRAMES_MAX);
     let (end, ended) = oneshot::channel();
     let queued = Arc::new(AtomicUsize::new(0));
-    let source = Source { frames: receiver, end: ended, queued: Arc::clone(&queued) };
-    (Outbox { frames: Some(sender), queued, end: Some(end) }, source)
+    let tally = Arc::new(Tally::default());
+    let source =
+        Source { frames: receiver, end: ended, tally: Arc::clone(&tally), queued: Arc::clone(&queued) };
+    (Outbox { frames: Some(sender), queued, tally, end: Some(end) }, source)
 }
 
 impl Outbox {
@@ -84,6 +105,11 @@ impl Outbox {
 
     pub(super) fn queued_bytes(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let Tally { sent, received } = &*self.tally;
+        Traffic { sent_bytes: sent.load(Ordering::Relaxed), received_bytes: received.load(Ordering::Relaxed) }
     }
 }
 

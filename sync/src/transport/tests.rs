@@ -170,6 +170,25 @@ async fn a_thousand_frames_pass_both_ways_in_order() {
 }
 
 #[tokio::test]
+async fn each_end_counts_the_same_bytes_of_frames_and_their_tags() {
+    let ((mut a, a_id), (mut b, b_id)) = connected_pair().await;
+    let (large, small) = (encode(&bulk()), encode(&ack(1)));
+    let expected = |frame: &Vec<u8>| (frame.len() + limits::TAG_BYTES) as u64;
+    let (there, back) = (2 * expected(&large), expected(&small));
+    a.send(a_id, large.clone()).unwrap();
+    a.send(a_id, large).unwrap();
+    b.send(b_id, small).unwrap();
+    received(&mut b).await;
+    received(&mut b).await;
+    received(&mut a).await;
+    assert_eq!(a.traffic(a_id), Traffic { sent_bytes: there, received_bytes: back });
+    assert_eq!(b.traffic(b_id), Traffic { sent_bytes: back, received_bytes: there });
+    a.close(a_id, None);
+    closed(&mut a).await;
+    assert_eq!(a.traffic(a_id), Traffic::default());
+}
+
+#[tokio::test]
 async fn a_connection_says_who_is_there_and_how_it_came_about() {
     let (mut b, address) = listening(TransportLimits::default());
     let mut a = Transport::new(TransportLimits::default(), Answers::default());
