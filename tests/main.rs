@@ -11,4 +11,5 @@ mod documents;
 mod offline;
 mod program;
 mod strace;
+mod sync_oracle;
 mod tidy;
