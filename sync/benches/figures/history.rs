@@ -1,5 +1,7 @@
-//! A long history in a home: what a room of five looks like after some months.
+//! A long history in a home: what a room of five looks like after some months, or years.
 
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use replica::archive::{Archive, Batch, NewBlock, NewRow, PERIOD_MS};
@@ -11,117 +13,198 @@ use replica::id::{ChainId, RoomId, StoreId};
 use replica::identity::{Identity, Purpose};
 use replica::store::SledStore;
 use replica_sync::conversation::first_entry;
+use replica_sync::limits::BULK_WEIGHT_MAX;
+use tempfile::TempDir;
 
-/// What was made.
-pub(crate) struct Made {
+/// A room with its log, to be copied into homes.
+pub(crate) struct History {
+    store: TempDir,
+    pub(crate) room: RoomId,
+    /// Messages in it.
+    pub(crate) messages: usize,
+    /// Entries in it: two more a person, their admission and name.
+    pub(crate) entries: usize,
     /// Bytes of all blocks.
     pub(crate) block_bytes: usize,
     /// Signatures that vouch for them.
     pub(crate) signatures: usize,
 }
 
-/// Puts a room with so many messages of five people into a new home.
-pub(crate) fn make(folder: &Path, messages: usize) -> Made {
-    let mut home = Home::open(folder).unwrap();
-    let others = (1..5).map(|n| Identity::from_secret(&[n; 32]));
-    let people: Vec<Identity> = std::iter::once(home.identity().clone()).chain(others).collect();
-    let chain = |person: usize| ChainId { author: people[person].key(), incarnation: 1 };
-    let start = 1_795_000_000_000;
-    let period_s = u32::try_from(PERIOD_MS / 1000).unwrap();
-    let first = first_entry(&people[0], chain(0), "figures", period_s, start).unwrap();
-    let room = RoomId(first.id().0);
-    let mut writer = Writer::new(&home, room);
-    writer.add(first);
-    for newcomer in &people[1..] {
-        let key = newcomer.key();
-        let card = people[0].sign(Purpose::Card { room: &room, key: &key });
-        writer.write(
-            &people[0],
-            chain(0),
-            start + 1,
-            &Body::Admit(Box::new(Admit { key, card, proof: None })),
-        );
-    }
-    // Turns of a few messages each, a minute apart.
-    for number in 0..messages {
-        let person = number / 3 % 5;
-        let text = talk(number as u64);
-        writer.write(&people[person], chain(person), start + number as u64 * 60_000, &Body::Message(text));
-        if writer.waiting.len() == BLOCK_ENTRIES {
-            writer.flush();
-        }
-    }
-    writer.flush();
-    let made = Made { block_bytes: writer.bytes, signatures: writer.signatures };
-    writer.archive.close().unwrap();
-    home.change(|state| {
-        state.current_room = Some(room);
-        let (name, secret) = ("figures".to_owned(), Secret([9; 32]));
-        state.rooms.push(RoomState {
-            id: room,
-            name,
-            secret,
-            invite_secret: None,
-            renew: false,
-            peers: Vec::new(),
-        });
-    })
-    .unwrap();
-    made
+/// The room's secret.
+pub(crate) const SECRET: [u8; 32] = [9; 32];
+
+/// Who they are: everybody's secret key is one number.
+pub(crate) fn person(number: u8) -> Identity {
+    Identity::from_secret(&[number + 1; 32])
 }
 
-/// Some 79 bytes of words, drawn by the number alone: they compress about as talk does.
-fn talk(number: u64) -> String {
+/// Who of them talks.
+const TALKERS: usize = 5;
+
+/// When histories end, in milliseconds since 1970: before whatever clock this runs by.
+const END_MS: u64 = 1_790_000_000_000;
+
+impl History {
+    /// A room of so many people with so many messages, so many milliseconds apart.
+    pub(crate) fn new(people: u8, messages: usize, apart_ms: u64) -> Self {
+        let people: Vec<Identity> = (0..people).map(person).collect();
+        let chain = |person: usize| ChainId { author: people[person].key(), incarnation: 1 };
+        let start = END_MS - messages as u64 * apart_ms;
+        let period_s = u32::try_from(PERIOD_MS / 1000).unwrap();
+        let first = first_entry(&people[0], chain(0), "figures", period_s, start).unwrap();
+        let room = RoomId(first.id().0);
+        let store = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(store.path(), room, people.clone());
+        writer.add(first);
+        for newcomer in &people[1..] {
+            let key = newcomer.key();
+            let card = people[0].sign(Purpose::Card { room: &room, key: &key });
+            writer.write(chain(0), start + 1, &Body::Admit(Box::new(Admit { key, card, proof: None })));
+        }
+        for number in 0..people.len() {
+            writer.write(chain(number), start + 2, &Body::Nickname(format!("person {number}")));
+        }
+        // Turns of a few messages each.
+        for number in 0..messages {
+            let at = start + number as u64 * apart_ms;
+            writer.write(chain(number / 3 % TALKERS), at, &Body::Message(talk(number as u64)));
+        }
+        writer.flush();
+        let entries = usize::try_from(writer.graph.len()).unwrap();
+        let (block_bytes, signatures) = (writer.bytes, writer.signatures);
+        writer.archive.close().unwrap();
+        Self { store, room, messages, entries, block_bytes, signatures }
+    }
+
+    /// A home of one of its people that has all of it.
+    pub(crate) fn home(&self, number: u8) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        write_identity(folder.path(), number);
+        let mut home = Home::open(folder.path()).unwrap();
+        assert_eq!(home.identity().key(), person(number).key());
+        copy(self.store.path(), &home.store_dir(&self.room));
+        home.change(|state| {
+            state.current_room = Some(self.room);
+            let (name, secret) = ("figures".to_owned(), Secret(SECRET));
+            let (id, invite_secret, peers) = (self.room, None, Vec::new());
+            // A store of its own, as every copy must have.
+            state.rooms.push(RoomState { id, name, secret, invite_secret, renew: true, peers });
+        })
+        .unwrap();
+        folder
+    }
+
+    /// All of it as one Automerge document.
+    pub(crate) fn export(&self) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.store.path(), &folder.path().join("store"));
+        let store = SledStore::open(&folder.path().join("store")).unwrap();
+        let (mut archive, _) = Archive::open(Box::new(store), self.room, NAMES, false).unwrap();
+        archive.export().unwrap()
+    }
+}
+
+const NAMES: (StoreId, u64) = (StoreId([1; 16]), 1);
+
+fn write_identity(folder: &Path, number: u8) {
+    use std::io::Write as _;
+    let mut bytes = vec![1];
+    bytes.extend([number + 1; 32]);
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.create_new(true).write(true).mode(0o600).open(folder.join("identity")).unwrap();
+    file.write_all(&bytes).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// Some 80 bytes of words, drawn by the number alone. They compress about as talk does: a block's to a little less than
+/// half.
+pub(crate) fn talk(number: u64) -> String {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut text = String::new();
-    while text.len() < 74 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        // Words of one to four syllables; the low ones come more often, as words do.
-        let rank = (state % 40) * (state >> 32 & 63) / 8;
-        let syllables =
-            ["ta", "mi", "ron", "se", "la", "ku", "ver", "o", "dan", "pe", "lis", "ma", "tor", "in"];
-        let word = |rank: u64| syllables[usize::try_from(rank % 14).unwrap()];
-        text.push_str(word(rank));
-        text.push_str(if rank > 13 { word(rank / 14) } else { "" });
-        text.push_str(if rank > 195 { word(state >> 20) } else { "" });
+    while text.len() < 76 {
+        state = next(state);
+        // Ranks by Zipf's law: each word comes as often as all those of the double of its rank together.
+        let rank = (2.0_f64).powf((state >> 40) as f64 / (1_u64 << 24) as f64 * WORDS_LOG2) as u64;
+        let mut letters = next(rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        // The common ones are short.
+        for _ in 0..2 + rank.ilog2() / 3 {
+            text.push(char::from(LETTERS[usize::try_from(letters >> 32).unwrap() % LETTERS.len()]));
+            letters = next(letters);
+        }
         text.push(' ');
     }
     text
 }
 
-/// Entries in a block, as bulk has them.
-const BLOCK_ENTRIES: usize = 900;
+fn next(mut state: u64) -> u64 {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^ state << 17
+}
+
+/// A person's vocabulary is some 8,000 words.
+const WORDS_LOG2: f64 = 13.0;
+
+/// As often as English has them, about.
+const LETTERS: &[u8] = b"eeeeeetttttaaaaoooiiinnnsssrrrhhhddlluucmwfgypbvk";
 
 struct Writer {
+    people: Vec<Identity>,
     graph: Graph,
     archive: Archive,
     waiting: Vec<Entry>,
+    weight: usize,
     bytes: usize,
     signatures: usize,
 }
 
 impl Writer {
-    fn new(home: &Home, room: RoomId) -> Self {
-        let store = SledStore::open(&home.store_dir(&room)).unwrap();
-        let (archive, opened) = Archive::open(Box::new(store), room, (StoreId([1; 16]), 1), false).unwrap();
-        Self { graph: opened.graph, archive, waiting: Vec::new(), bytes: 0, signatures: 0 }
+    fn new(folder: &Path, room: RoomId, people: Vec<Identity>) -> Self {
+        let store = SledStore::open(folder).unwrap();
+        let (archive, opened) = Archive::open(Box::new(store), room, NAMES, false).unwrap();
+        let graph = opened.graph;
+        Self { people, graph, archive, waiting: Vec::new(), weight: 0, bytes: 0, signatures: 0 }
     }
 
-    fn write(&mut self, author: &Identity, chain: ChainId, claimed_ms: u64, body: &Body) {
+    /// Writes an entry without a signature: it gets one if nothing else in its block will vouch for it.
+    fn write(&mut self, chain: ChainId, claimed_ms: u64, body: &Body) {
         let record = self.graph.compose(chain, claimed_ms, body).unwrap();
-        self.add(Entry::sign(record, &self.graph.room(), author).unwrap());
+        self.add(Entry::new(record, &self.graph.room(), None).unwrap());
     }
 
     fn add(&mut self, entry: Entry) {
         assert!(matches!(self.graph.admit(&entry), Ok(Admission::New(_))));
+        self.weight += block::weight(&entry);
         self.waiting.push(entry);
+        // Room for the signatures of everybody, and for what stands outside.
+        if self.weight > BULK_WEIGHT_MAX - 4 * 1024 {
+            self.flush();
+        }
     }
 
     fn flush(&mut self) {
-        let entries = std::mem::take(&mut self.waiting);
-        self.signatures += block::unvouched(&entries).len();
+        let mut entries = std::mem::take(&mut self.waiting);
+        self.weight = 0;
+        let unvouched = block::unvouched(&entries);
+        self.signatures += unvouched.len();
+        for index in unvouched {
+            let entry = &entries[index];
+            let author = self.people.iter().find(|person| person.key() == entry.author()).unwrap();
+            entries[index] = Entry::sign(entry.record().clone(), &self.graph.room(), author).unwrap();
+        }
         let bytes = block::encode(&entries, false, &self.graph).unwrap();
         self.bytes += bytes.len();
         let row = |entry: &Entry| {
