@@ -136,8 +136,10 @@ pub(crate) fn talk(number: u64) -> String {
     let mut text = String::new();
     while text.len() < 76 {
         state = next(state);
-        // Ranks by Zipf's law: each word comes as often as all those of the double of its rank together.
-        let rank = (2.0_f64).powf((state >> 40) as f64 / (1_u64 << 24) as f64 * WORDS_LOG2) as u64;
+        // Ranks by Zipf's law, about: those from 2^n to 2^(n + 1) come as often together, whatever n.
+        let magnitude = state >> 40 & 0xffff;
+        let first = 1 << (magnitude % WORDS_LOG2);
+        let rank = first + (state >> 20) % first;
         let mut letters = next(rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         // The common ones are short.
         for _ in 0..2 + rank.ilog2() / 3 {
@@ -156,7 +158,7 @@ fn next(mut state: u64) -> u64 {
 }
 
 /// A person's vocabulary is some 8,000 words.
-const WORDS_LOG2: f64 = 13.0;
+const WORDS_LOG2: u64 = 13;
 
 /// As often as English has them, about.
 const LETTERS: &[u8] = b"eeeeeetttttaaaaoooiiinnnsssrrrhhhddlluucmwfgypbvk";

@@ -46,7 +46,7 @@ pub(crate) fn hundred_thousand(bench: &mut Bench) {
         Figure::new("join 100k: documents caught up", joined.documents, "s").at_most(1.5).stock(stock_time),
         Figure::new("join 100k: bytes an entry, both ways", joined.bytes / entries, "B")
             .at_most(43.0)
-            .stock((cost.bytes[0] + cost.bytes[1]) as f64 / entries),
+            .stock((cost.bytes[0] + cost.bytes[1]) / entries),
         Figure::new("join 100k: CPU of the newcomer", joined.cpu, "s"),
         Figure::new("join 100k: peak memory of the newcomer", joined.peak, "MB"),
     ]);
@@ -81,10 +81,7 @@ struct Joined {
 
 fn measure(bench: &Bench, history: &History, runs: usize) -> Joined {
     let joined: Vec<Value> = (0..runs).map(|_| bench.runtime.block_on(once(history))).collect();
-    let value = |name: &str| {
-        let micros = |joined: &Value| (joined[name].as_f64().unwrap() * 1e6) as u64;
-        middle(joined.iter().map(micros).collect()) / 1e6
-    };
+    let value = |name: &str| middle(joined.iter().map(|joined| joined[name].as_f64().unwrap()).collect());
     Joined {
         screen: value("screen"),
         all: value("all"),
@@ -179,4 +176,4 @@ async fn caught_up(bob: &mut Running, start: Instant) -> Duration {
 }
 
 /// Between two looks at how far the documents are.
-const POLL: Duration = Duration::from_millis(10);
+const POLL: Duration = Duration::from_millis(50);

@@ -68,7 +68,7 @@ async fn measure(history: &History) -> Cost {
         p50: median(times.clone()),
         p99: percentile(times, 99),
         cpu: millis(cpu) / MESSAGES as f64,
-        bytes: bytes as f64 / MESSAGES as f64,
+        bytes: bytes / MESSAGES as f64,
     }
 }
 
@@ -78,7 +78,6 @@ fn stock(saved: &[u8]) -> Cost {
     let before = cpu_time();
     let times: Vec<Duration> = (0..STOCK_MESSAGES).map(|_| pair.say()).collect();
     let cpu = cpu_time() - before;
-    assert!(pair.is_agreed());
     let bytes = pair.sent() as f64 / STOCK_MESSAGES as f64;
     let cpu = millis(cpu) / STOCK_MESSAGES as f64;
     Cost { p50: median(times.clone()), p99: percentile(times, 99), cpu, bytes }

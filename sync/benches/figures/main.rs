@@ -49,8 +49,10 @@ pub(crate) struct Bench {
     exported: OnceCell<Vec<u8>>,
 }
 
+type Scenario = fn(&mut Bench);
+
 /// A name, what measures it, and whether it is left out unless asked for.
-const SCENARIOS: [(&str, fn(&mut Bench), bool); 9] = [
+const SCENARIOS: [(&str, Scenario, bool); 9] = [
     ("late-join-100k", late_join::hundred_thousand, false),
     ("late-join-1m", late_join::million, true),
     ("cuts", cuts::run, false),

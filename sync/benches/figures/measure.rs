@@ -22,10 +22,10 @@ pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The middle of some bytes.
-pub(crate) fn middle(mut numbers: Vec<u64>) -> f64 {
-    numbers.sort_unstable();
-    numbers[numbers.len() / 2] as f64
+/// The median.
+pub(crate) fn middle(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 /// Memory of this process in MB: `VmRSS` now, `VmHWM` at its peak.

@@ -30,8 +30,8 @@ pub(crate) struct Running {
 /// Bytes of frames and tags on a node's only connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Carried {
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
+    pub(crate) sent: f64,
+    pub(crate) received: f64,
 }
 
 pub(crate) fn options() -> Options {
@@ -130,7 +130,7 @@ impl Running {
     pub(crate) async fn carried(&self) -> Option<Carried> {
         let status = self.status().await;
         let peer = status.peers.iter().find(|peer| peer.standing.is_some())?;
-        Some(Carried { sent: peer.sent_bytes, received: peer.received_bytes })
+        Some(Carried { sent: peer.sent_bytes as f64, received: peer.received_bytes as f64 })
     }
 
     pub(crate) async fn stop(self) {

@@ -31,7 +31,7 @@ pub(crate) struct Stock {
 pub(crate) struct Cost {
     pub(crate) time: Duration,
     /// From Ann to Bob, and back.
-    pub(crate) bytes: [u64; 2],
+    pub(crate) bytes: [f64; 2],
 }
 
 /// What a message costs beside its bytes, as ours do.
@@ -56,6 +56,8 @@ impl Stock {
         let mut pair = Self::new(ann, bob);
         pair.sync();
         pair.reconnect();
+        pair.sync();
+        (pair.ann.sent, pair.bob.sent) = (0, 0);
         pair
     }
 
@@ -94,7 +96,7 @@ impl Stock {
             scope.spawn(|| ann.exchange());
             bob.exchange();
         });
-        Cost { time: start.elapsed(), bytes: [self.ann.sent, self.bob.sent] }
+        Cost { time: start.elapsed(), bytes: [self.ann.sent as f64, self.bob.sent as f64] }
     }
 
     /// Ann writes one message and Bob gets it; then he confirms it. The time until he has it.
@@ -104,6 +106,7 @@ impl Stock {
         self.ann.tell();
         self.bob.hear();
         let time = start.elapsed();
+        assert!(self.is_agreed(), "a message did not come at once");
         self.bob.tell();
         self.ann.hear();
         time
