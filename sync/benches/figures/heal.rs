@@ -19,7 +19,7 @@ const RUNS: usize = 3;
 pub(crate) fn run(bench: &mut Bench) {
     let [time, bytes] = bench.runtime.block_on(measure(bench.long()));
     let [stock_time, stock_bytes] = stock(bench.exported());
-    let floors = bench.floors;
+    let floors = bench.floors.again();
     let floor =
         floors.connect + 3.0 * floors.round_trip + 2.0 * (floors.sign + floors.verify) + floors.fdatasync;
     let what = "TCP, three round trips, two signatures, one fdatasync";

@@ -21,7 +21,7 @@ pub(crate) fn run(bench: &mut Bench) {
         let history = if is_long { bench.long() } else { bench.empty() };
         let ours = bench.runtime.block_on(measure(history));
         let stock = stock(if is_long { bench.exported() } else { &[] });
-        let floors = bench.floors;
+        let floors = bench.floors.again();
         let floor = 2.0 * floors.fdatasync + floors.round_trip / 2.0 + floors.sign + floors.verify;
         let what = "two fdatasyncs, one way, one signature";
         let figure = |label: &str, value, unit| Figure::new(format!("live on {name}: {label}"), value, unit);

@@ -18,17 +18,6 @@ const SOAK_RATE: u64 = 500;
 const AT_ONCE: u64 = 10;
 
 pub(crate) fn run(bench: &mut Bench) {
-    let [own, both] = bench.runtime.block_on(burst(bench.empty()));
-    let per_second = |each_ms: f64| 1000.0 / each_ms;
-    let floors = bench.floors;
-    let (signs, verifies) = (per_second(floors.sign), per_second(floors.verify));
-    bench.figures.extend([
-        Figure::new("burst of 20k: durable here, a second", own, "/s")
-            .at_least(10_000.0)
-            .floor("signatures made", signs),
-        Figure::new("burst of 20k: durable at both, a second", both, "/s")
-            .floor("signatures verified", verifies),
-    ]);
     let seconds = if bench.all { 60 } else { 6 };
     let [start, end, messages] = bench.runtime.block_on(soak(bench.empty(), seconds));
     bench.figures.extend([
@@ -40,6 +29,17 @@ pub(crate) fn run(bench: &mut Bench) {
             (end - start) * 1024.0 * 1024.0 / messages,
             "B",
         ),
+    ]);
+    let [own, both] = bench.runtime.block_on(burst(bench.empty()));
+    let per_second = |each_ms: f64| 1000.0 / each_ms;
+    let floors = bench.floors.again();
+    let (signs, verifies) = (per_second(floors.sign), per_second(floors.verify));
+    bench.figures.extend([
+        Figure::new("burst of 20k: durable here, a second", own, "/s")
+            .at_least(10_000.0)
+            .floor("signatures made", signs),
+        Figure::new("burst of 20k: durable at both, a second", both, "/s")
+            .floor("signatures verified", verifies),
     ]);
 }
 
