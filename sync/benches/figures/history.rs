@@ -76,6 +76,15 @@ impl History {
         Self { store, room, messages, entries, block_bytes, signatures }
     }
 
+    /// The same with its documents, so that no node that has it is busy making them.
+    pub(crate) fn with_documents(self) -> Self {
+        let store = SledStore::open(self.store.path()).unwrap();
+        let (mut archive, _) = Archive::open(Box::new(store), self.room, NAMES, false).unwrap();
+        while archive.maintain(4_096).unwrap() {}
+        archive.close().unwrap();
+        self
+    }
+
     /// A home of one of its people that has all of it.
     pub(crate) fn home(&self, number: u8) -> TempDir {
         let folder = tempfile::tempdir().unwrap();

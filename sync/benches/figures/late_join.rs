@@ -95,7 +95,7 @@ fn measure(bench: &Bench, history: &History, runs: usize) -> Joined {
 /// One newcomer in a process of its own; what it reports.
 async fn once(history: &History) -> Value {
     let (folder, other) = (history.home(0), tempfile::tempdir().unwrap());
-    let mut ann = Running::start(folder.path(), options()).await;
+    let mut ann = Running::start(folder.path(), Options { maintains: false, ..options() }).await;
     let ticket = ann.ticket(ann.port).await;
     let Running { node, mut events, .. } = ann;
     let newcomer = Process::new(std::env::current_exe().unwrap())

@@ -107,17 +107,17 @@ impl Bench {
 
     /// 100,000 messages, one a minute.
     pub(crate) fn long(&self) -> &History {
-        self.long.get_or_init(|| History::new(5, 100_000, 60_000))
+        self.long.get_or_init(|| History::new(5, 100_000, 60_000).with_documents())
     }
 
     /// A thousand.
     pub(crate) fn short(&self) -> &History {
-        self.short.get_or_init(|| History::new(5, 1_000, 60_000))
+        self.short.get_or_init(|| History::new(5, 1_000, 60_000).with_documents())
     }
 
     /// None, in a room of more people.
     pub(crate) fn empty(&self) -> &History {
-        self.empty.get_or_init(|| History::new(12, 0, 60_000))
+        self.empty.get_or_init(|| History::new(12, 0, 60_000).with_documents())
     }
 
     pub(crate) fn exported(&self) -> &[u8] {
