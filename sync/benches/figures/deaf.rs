@@ -13,9 +13,10 @@ use tempfile::TempDir;
 
 use crate::Bench;
 use crate::figure::Figure;
-use crate::history::{History, SECRET, person, talk};
+use crate::history::{History, SECRET, person};
 use crate::measure::median;
 use crate::running::{PATIENCE, Running, options};
+use crate::talk::talk;
 
 /// Replicas that read.
 const GOOD: u8 = 9;

@@ -134,7 +134,7 @@ fn signatures() -> (f64, f64) {
 /// commits, and as many signatures verified.
 pub(crate) fn bulk(history: &History) -> f64 {
     let chunks = history.block_bytes / CHUNK + 1;
-    let text: String = (0..2_000).map(history::talk).collect();
+    let text: String = (0..2_000).map(crate::talk::talk).collect();
     let compressed = zstd::bulk::compress(&text.as_bytes()[..INFLATED], 3).unwrap();
     let piece: Vec<u8> = (0..CHUNK).map(|index| compressed[index % compressed.len()]).collect();
     let folder = tempfile::tempdir().unwrap();

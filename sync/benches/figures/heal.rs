@@ -6,10 +6,12 @@ use replica_sync::engine::Event;
 
 use crate::Bench;
 use crate::figure::Figure;
-use crate::history::{History, talk};
+use crate::history::History;
 use crate::measure::{median, middle};
-use crate::running::{Pair, Running};
+use crate::pair::Pair;
+use crate::running::Running;
 use crate::stock::Stock;
+use crate::talk::talk;
 
 /// Messages of each side.
 const APART: usize = 500;

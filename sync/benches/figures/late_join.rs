@@ -15,7 +15,7 @@ use crate::figure::Figure;
 use crate::floors;
 use crate::history::History;
 use crate::measure::{cpu_time, memory, middle};
-use crate::running::{PATIENCE, Running, options};
+use crate::running::{Running, options};
 use crate::stock::Stock;
 
 /// Its value is the ticket: this process is the newcomer.
@@ -168,12 +168,15 @@ fn messages_durable(event: &Event) -> usize {
 async fn caught_up(bob: &mut Running, start: Instant) -> Duration {
     let begin = Instant::now();
     while bob.status().await.behind > 0 {
-        assert!(begin.elapsed() < PATIENCE, "the documents do not catch up");
+        assert!(begin.elapsed() < CATCH_UP_PATIENCE, "the documents do not catch up");
         tokio::time::sleep(POLL).await;
         while matches!(bob.events.try_recv(), Ok(NodeEvent::Engine(_))) {}
     }
     start.elapsed()
 }
+
+/// Longest wait for the documents of a million messages.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Between two looks at how far the documents are.
 const POLL: Duration = Duration::from_millis(50);

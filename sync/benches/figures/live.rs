@@ -6,10 +6,11 @@ use replica_sync::engine::Event;
 
 use crate::Bench;
 use crate::figure::Figure;
-use crate::history::{History, talk};
+use crate::history::History;
 use crate::measure::{cpu_time, median, millis, percentile};
-use crate::running::Pair;
+use crate::pair::Pair;
 use crate::stock::Stock;
+use crate::talk::talk;
 
 const MESSAGES: usize = 1_000;
 

@@ -25,11 +25,13 @@ mod late_join;
 mod live;
 mod measure;
 mod missing;
+mod pair;
 mod proxy;
 mod reconnect;
 mod running;
 mod stock;
 mod sustained;
+mod talk;
 
 use figure::Figure;
 use floors::Floors;

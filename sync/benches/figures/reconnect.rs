@@ -8,7 +8,8 @@ use crate::Bench;
 use crate::figure::Figure;
 use crate::history::History;
 use crate::measure::{cpu_time, median, middle, millis};
-use crate::running::{Carried, Pair};
+use crate::pair::Pair;
+use crate::running::Carried;
 use crate::stock::Stock;
 
 const RUNS: u32 = 21;

@@ -9,7 +9,7 @@ use automerge::transaction::Transactable as _;
 use automerge::{AutoCommit, ROOT, ReadDoc as _};
 
 use crate::floors::tcp_pair;
-use crate::history::talk;
+use crate::talk::talk;
 
 /// One replica with its connection, and what it knows of the other.
 pub(crate) struct Side {

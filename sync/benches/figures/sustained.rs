@@ -7,9 +7,11 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::Bench;
 use crate::figure::Figure;
-use crate::history::{History, talk};
+use crate::history::History;
 use crate::measure::memory;
-use crate::running::{PATIENCE, Pair, Running};
+use crate::pair::Pair;
+use crate::running::{PATIENCE, Running};
+use crate::talk::talk;
 
 const BURST: usize = 20_000;
 
