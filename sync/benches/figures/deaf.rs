@@ -115,7 +115,7 @@ impl Deaf {
         let mut channel: Channel = established.channel;
         let entries = history.entries as u64;
         let store = StoreId([GOOD; 16]);
-        let hello = Hello { protocol: PROTOCOL, store, log_length: entries, digest, tips: 1, entries };
+        let hello = Hello { protocol: PROTOCOL, store, digest, entries };
         let mut sealed = Vec::new();
         channel.seal(&encode(&Frame::Hello(hello)), &mut sealed).unwrap();
         write(&mut socket, &sealed);
