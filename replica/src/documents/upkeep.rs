@@ -73,9 +73,10 @@ impl Documents {
         behind.drain(..rows.len());
         if behind.is_empty() {
             self.behind.remove(span);
-        }
-        if loaded.unsaved >= UNSAVED_ROWS_MIN && loaded.outgrew_saved() {
-            self.save(timeline, shelf, span)?;
+            // One that still grows would be saved over and over.
+            if loaded.unsaved >= UNSAVED_ROWS_MIN && loaded.outgrew_saved() {
+                self.save(timeline, shelf, span)?;
+            }
         }
         Ok(rows.len())
     }

@@ -67,10 +67,11 @@ impl Conversation {
         landed
     }
 
-    /// Puts entries that came one by one into blocks, each with its signature.
+    /// Puts entries that came one by one into blocks. All of a batch become durable together, so a later one of a block
+    /// may vouch for an earlier one.
     fn cut_blocks(&self, entries: &mut Vec<Entry>, blocks: &mut Vec<NewBlock>) {
         let all = std::mem::take(entries);
-        for (bytes, part) in encode_parts(&all, true, &self.graph) {
+        for (bytes, part) in encode_parts(&all, false, &self.graph) {
             blocks.push(NewBlock { bytes, rows: self.rows(part) });
         }
     }
@@ -84,7 +85,7 @@ impl Conversation {
     }
 }
 
-/// Encodes entries that all carry their signatures, halving what does not fit into one block.
+/// Encodes entries, halving what does not fit into one block.
 pub(crate) fn encode_parts<'a>(
     entries: &'a [Entry],
     keep_signatures: bool,

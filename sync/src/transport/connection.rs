@@ -76,9 +76,10 @@ async fn exchange(
 ) -> CloseReason {
     let (mut reader, mut writer) = socket.split();
     let mut piece = vec![0; READ_BYTES];
+    let mut is_writable = true;
     loop {
         tokio::select! {
-            frame = source.frames.recv(), if outgoing.has_room() => match frame {
+            frame = source.frames.recv(), if is_writable && outgoing.has_room() => match frame {
                 Some(frame) => {
                     outgoing.add(&frame);
                     while outgoing.has_room() && let Ok(frame) = source.frames.try_recv() {
@@ -88,12 +89,14 @@ async fn exchange(
                 // The queue ends together with the reason, in whichever order they are seen.
                 None => return (&mut source.end).await.unwrap_or(CloseReason::Asked),
             },
-            written = writer.write(outgoing.rest()), if !outgoing.rest().is_empty() => match written {
-                Ok(0) | Err(_) => return CloseReason::Lost,
+            written = writer.write(outgoing.rest()), if is_writable && !outgoing.rest().is_empty() => match written {
+                // What the other end sent before it broke off may still lie here.
+                Ok(0) | Err(_) => is_writable = false,
                 Ok(bytes) => source.free(outgoing.advance(bytes)),
             },
             read = reader.read(&mut piece), if !incoming.delivery.is_waiting() => match read {
-                Ok(0) => return CloseReason::Ended,
+                Ok(0) if is_writable => return CloseReason::Ended,
+                Ok(0) => return CloseReason::Lost,
                 Err(_) => return CloseReason::Lost,
                 Ok(bytes) => {
                     incoming.deframer.push(&piece[..bytes]);

@@ -359,6 +359,29 @@ async fn a_connection_that_breaks_off_is_closed() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_connection_broke_is_delivered() {
+    let (mut transport, address) = listening(TransportLimits::default());
+    let (mut raw, id) = tokio::join!(Raw::connect(address, offer(1), 100), connected(&mut transport));
+    // More than the node has room for: the rest lies in the socket.
+    let frames = 2 * limits::INBOUND_EVENTS_MAX as u64;
+    for number in 0..frames {
+        raw.send(&encode(&ack(number)), 100).await;
+    }
+    // It has come before the connection breaks.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    socket2::SockRef::from(&raw.socket).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(raw);
+    for _ in 0..3 {
+        transport.send(id, encode(&ack(0))).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for number in 0..frames {
+        assert_eq!(received(&mut transport).await, ack(number));
+    }
+    assert_eq!(closed(&mut transport).await, CloseReason::Lost);
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_refused_and_the_dialler_knows() {
     let (mut transport, address) = listening(TransportLimits::default());
     let wrong = Offer::Member(Box::new(credentials(1, b"a guess")));
