@@ -44,6 +44,8 @@ pub struct Batch {
     pub met: Vec<((AuthorKey, StoreId), Option<Met>)>,
     /// Which store this is, and the number our chain has, from now on.
     pub names: Option<(StoreId, u64)>,
+    /// Where members can be reached, by author and store: a row's worth of bytes to keep for each, or none any more.
+    pub whereabouts: Vec<((AuthorKey, StoreId), Option<Vec<u8>>)>,
 }
 
 /// One block of a [`Batch`].

@@ -1,4 +1,4 @@
-//! What a store keeps beside the log: which store it is, which chain it writes, and drafts.
+//! What a store keeps beside the log: which store it is, which chain it writes, drafts, and where members are.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub struct Notes {
     pub home_drafts_taken: u64,
     /// When this store last agreed with others, by author and store.
     pub met: BTreeMap<(AuthorKey, StoreId), Met>,
+    /// What is kept of where members can be reached, by author and store, as it was given.
+    pub whereabouts: BTreeMap<(AuthorKey, StoreId), Vec<u8>>,
 }
 
 impl Notes {
@@ -48,6 +50,7 @@ impl Notes {
         renew: bool,
     ) -> Result<Self, StoreError> {
         let drafts = read_drafts(store)?;
+        let whereabouts = read_whereabouts(store)?;
         let number = |value: &[u8]| {
             row::unseal(TAKEN, value, NOTES).and_then(|mut value| row::take(&mut value, NOTES))
         };
@@ -60,10 +63,10 @@ impl Notes {
             let mut fields = row::unseal(NAMES, &value, NOTES)?;
             let store = StoreId(row::take(&mut fields, NOTES)?);
             let incarnation = u64::from_be_bytes(row::take(&mut fields, NOTES)?);
-            return Ok(Self { store, incarnation, drafts, home_drafts_taken, met });
+            return Ok(Self { store, incarnation, drafts, home_drafts_taken, met, whereabouts });
         }
         store.commit(&[names(fresh.0, fresh.1)])?;
-        Ok(Self { store: fresh.0, incarnation: fresh.1, drafts, home_drafts_taken, met })
+        Ok(Self { store: fresh.0, incarnation: fresh.1, drafts, home_drafts_taken, met, whereabouts })
     }
 }
 
@@ -96,6 +99,13 @@ pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
     }
     if let Some((store, incarnation)) = batch.names {
         writes.push(names(store, incarnation));
+    }
+    for ((author, store), bytes) in &batch.whereabouts {
+        let key = [WHEREABOUTS, &author.0, &store.0].concat();
+        writes.push(match bytes {
+            Some(bytes) => Write::Put { value: row::seal(&key, &[bytes]), key },
+            None => Write::Delete { key },
+        });
     }
 }
 
@@ -138,6 +148,16 @@ fn read_met(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Met>, St
     store.scan(MET).map(met).collect()
 }
 
+fn read_whereabouts(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Vec<u8>>, StoreError> {
+    let read = |row: Result<(Vec<u8>, Vec<u8>), StoreError>| {
+        let (key, value) = row?;
+        let mut name = key.get(WHEREABOUTS.len()..).ok_or(Damage::Row(NOTES))?;
+        let endpoint = (AuthorKey(row::take(&mut name, NOTES)?), StoreId(row::take(&mut name, NOTES)?));
+        Ok((endpoint, row::unseal(&key, &value, NOTES)?.to_vec()))
+    };
+    store.scan(WHEREABOUTS).map(read).collect()
+}
+
 const NOTES: &str = "notes";
 
 /// Sealed: store id (16 bytes), then the chain's number, big-endian.
@@ -152,6 +172,9 @@ const MET: &[u8] = b"m/met/";
 /// Then the draft's number, big-endian, and the part: time written and length of the text (8 bytes each), and the text,
 /// in sealed parts.
 const DRAFT: &[u8] = b"m/draft/";
+
+/// Then author (32 bytes) and store (16). Sealed: whatever the program above keeps, of one part.
+const WHEREABOUTS: &[u8] = b"m/peer/";
 
 const DRAFT_PART_BYTES: usize = STORE_VALUE_BYTES_MAX - row::SEAL_BYTES;
 
