@@ -106,13 +106,13 @@ impl Watch {
         true
     }
 
-    /// Whether every address was met or failed once, and whoever was met agrees and said so.
+    /// Whether every address was met or failed once or need not be dialled, and whoever was met agrees and said so.
     pub(crate) fn is_settled(&self, status: &Status) -> bool {
         let agreed = |address: &str| self.agreed.values().any(|outcome| outcome.address == address);
         self.knocking.is_empty()
             && status.peers.iter().all(|peer| match peer.standing {
                 Some(standing) => standing == Standing::Agreed && agreed(&peer.address),
-                None => peer.failures > 0 || peer.is_other_room,
+                None => peer.failures > 0 || peer.is_other_room || peer.is_spare,
             })
     }
 
@@ -138,7 +138,7 @@ impl Watch {
         for peer in &status.peers {
             if let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.address == peer.address) {
                 outcome.agreed &= peer.standing.is_none_or(|standing| standing == Standing::Agreed);
-            } else if !is_told(&outcomes, &peer.address) {
+            } else if !peer.is_spare && !is_told(&outcomes, &peer.address) {
                 outcomes.push(Outcome {
                     address: peer.address.clone(),
                     author: peer.author,

@@ -37,7 +37,11 @@ pub(crate) fn line(peer: &PeerStatus, people: &People) -> String {
     let who = peer.author.map_or_else(|| "?".to_owned(), |author| people.name(&author));
     let address = text::line(&peer.address);
     let is_untried = peer.standing.is_none() && peer.failures == 0 && !peer.is_other_room;
-    let state = if is_untried { "not tried yet" } else { json::state(peer) };
+    let state = match (is_untried, peer.is_spare) {
+        (_, true) => "not needed now",
+        (true, false) => "not tried yet",
+        (false, false) => json::state(peer),
+    };
     let missing = match (peer.missing_here, peer.missing_there) {
         (0, 0) => String::new(),
         (here, 0) => format!(", {here} to come"),

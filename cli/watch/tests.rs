@@ -32,6 +32,7 @@ fn peer(standing: Option<Standing>, failures: u32) -> PeerStatus {
         address: "a:1".to_owned(),
         standing,
         failures,
+        is_spare: false,
         is_other_room: false,
         missing_here: 0,
         missing_there: 0,
@@ -97,4 +98,12 @@ fn every_address_has_an_outcome() {
     let outcomes = watch.outcomes(&status(vec![peer(None, 2)]));
     let told: Vec<_> = outcomes.iter().map(|it| (it.address.as_str(), it.agreed, it.received)).collect();
     assert_eq!(told, [("b:2", true, 4), ("a:1", false, 0)]);
+}
+
+#[test]
+fn an_address_that_need_not_be_dialled_is_not_waited_for() {
+    let watch = Watch::new(&[]);
+    let spare = PeerStatus { is_spare: true, ..peer(None, 0) };
+    assert!(watch.is_settled(&status(vec![spare.clone()])));
+    assert!(watch.outcomes(&status(vec![spare])).is_empty());
 }

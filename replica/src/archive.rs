@@ -10,7 +10,7 @@ use crate::document::Actor;
 use crate::documents::{self, Documents, ExportError, PageRow};
 use crate::entry::{Body, Entry};
 use crate::graph::{Admission, Graph};
-use crate::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
+use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
 use crate::members::Members;
 use crate::order::OrderKey;
 use crate::store::{Damage, Log, Store, StoreError};
@@ -23,7 +23,7 @@ mod shelf;
 mod tests;
 mod verify;
 
-pub use notes::{Draft, Met, Notes};
+pub use notes::{Draft, Met, Notes, Peer};
 use shelf::LogShelf;
 pub use verify::{Verification, VerifyError};
 
@@ -41,11 +41,11 @@ pub struct Batch {
     /// Drafts of the home with lower numbers are taken over.
     pub home_drafts_taken: Option<u64>,
     /// When this store last agreed with others, by author and store; none forgets.
-    pub met: Vec<((AuthorKey, StoreId), Option<Met>)>,
+    pub met: Vec<(Peer, Option<Met>)>,
     /// Which store this is, and the number our chain has, from now on.
     pub names: Option<(StoreId, u64)>,
-    /// Where members can be reached, by author and store: a row's worth of bytes to keep for each, or none any more.
-    pub whereabouts: Vec<((AuthorKey, StoreId), Option<Vec<u8>>)>,
+    /// Where members can be reached: a row's worth of bytes to keep for each, or none any more.
+    pub whereabouts: BTreeMap<Peer, Option<Vec<u8>>>,
 }
 
 /// One block of a [`Batch`].

@@ -1,7 +1,7 @@
-//! The peer book: addresses where members may be, and when to dial which again.
+//! The peer book: addresses where members may be, and when which may be dialled again.
 //!
-//! Sans-IO. Nobody has to be up first: an address that does not answer is dialled again, with pauses that double up to
-//! half a minute and jitter, for ever.
+//! Sans-IO. Nobody has to be up first: an address that does not answer may be dialled again, with pauses that double up
+//! to half a minute and jitter, for ever. Which of those that may be dialled is dialled, the overlay chooses.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,13 @@ use rand_chacha::rand_core::Rng as _;
 
 use replica::id::{AuthorKey, StoreId};
 
-use crate::limits::{LEARNED_ADDRESSES_MAX, REDIAL_MAX, REDIAL_MIN};
+use crate::limits::{LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN, REDIAL_MAX, REDIAL_MIN};
 
 #[cfg(test)]
 mod tests;
+
+/// One store of one author: what counts as one member.
+pub type Endpoint = (AuthorKey, StoreId);
 
 /// How an address got into the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,8 +37,7 @@ pub struct Known {
     /// Why the last attempt failed.
     pub trouble: Option<Trouble>,
     state: State,
-    /// Who answered there last.
-    endpoint: Option<(AuthorKey, StoreId)>,
+    holder: Holder,
 }
 
 /// Why an address did not become a connection.
@@ -49,7 +51,7 @@ pub enum Trouble {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// To be dialled at this time.
+    /// May be dialled from this time on.
     Due(u64),
     Dialing,
     Connected,
@@ -57,11 +59,74 @@ enum State {
     Ourselves,
 }
 
+/// Whose an address is. A member's word is no proof: nobody makes another unreachable by claiming where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    Unknown,
+    Claimed(Endpoint),
+    Disputed,
+    /// Who answered there last.
+    Answered(Endpoint),
+}
+
 impl Known {
     /// Whether there is nothing to dial: a connection stands, or it is our own address.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         matches!(self.state, State::Connected | State::Ourselves)
+    }
+
+    /// Whether it is not its time yet, though nothing is wrong with it: it was asked to stay away a while.
+    #[must_use]
+    pub fn is_resting(&self, now_ms: u64) -> bool {
+        self.failures == 0 && matches!(self.state, State::Due(at) if at > now_ms)
+    }
+
+    /// Whether it is being dialled.
+    #[must_use]
+    pub fn is_dialing(&self) -> bool {
+        self.state == State::Dialing
+    }
+
+    /// Who is there, as far as is known.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self.holder {
+            Holder::Claimed(endpoint) | Holder::Answered(endpoint) => Some(endpoint),
+            Holder::Unknown | Holder::Disputed => None,
+        }
+    }
+}
+
+/// One member that may be reached, at whichever of its addresses is to be dialled first; or an address of nobody knows
+/// whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    /// What to dial.
+    pub(crate) address: &'a str,
+    /// When it may be dialled.
+    pub(crate) due_ms: u64,
+    /// Failed attempts at the address that works best.
+    pub(crate) failures: u32,
+    /// Whether a person named one of its addresses.
+    pub(crate) is_named: bool,
+    /// Whether it is connected, by whichever address.
+    pub(crate) is_linked: bool,
+    /// Whether it is being dialled, at whichever address.
+    pub(crate) is_dialing: bool,
+}
+
+impl Place<'_> {
+    /// Takes in what is known of another address of the same member.
+    fn join(&mut self, other: &Self, now_ms: u64) {
+        let rank = |place: &Self| (place.due_ms > now_ms, place.failures, place.due_ms);
+        if rank(other) < rank(self) {
+            (self.address, self.due_ms) = (other.address, other.due_ms);
+        }
+        self.failures = self.failures.min(other.failures);
+        self.is_named |= other.is_named;
+        self.is_linked |= other.is_linked;
+        self.is_dialing |= other.is_dialing;
     }
 }
 
@@ -78,36 +143,49 @@ impl Book {
         Self { addresses: BTreeMap::new() }
     }
 
-    /// Adds an address, due at once. One that is known keeps its state.
+    /// Adds an address, due at once. One that is known keeps its state. Where there is no room for more that peers told,
+    /// one that failed for long makes place.
     pub fn add(&mut self, address: String, source: Source, now_ms: u64) {
-        let learned = self.addresses.values().filter(|known| known.source == Source::Learned).count();
-        if source == Source::Learned && learned >= LEARNED_ADDRESSES_MAX {
+        if !self.addresses.contains_key(&address) && source == Source::Learned && !self.makes_room() {
             return;
         }
-        let fresh = Known { source, failures: 0, trouble: None, state: State::Due(now_ms), endpoint: None };
+        let fresh =
+            Known { source, failures: 0, trouble: None, state: State::Due(now_ms), holder: Holder::Unknown };
         let known = self.addresses.entry(address).or_insert(fresh);
         known.source = known.source.max(source);
     }
 
-    /// Addresses due now, marked as being dialled. Those of an endpoint that is connected wait.
-    pub fn poll_dials(
-        &mut self,
-        now_ms: u64,
-        is_connected: impl Fn(&(AuthorKey, StoreId)) -> bool,
-    ) -> Vec<String> {
-        let mut due = Vec::new();
-        for (address, known) in &mut self.addresses {
-            let State::Due(at) = known.state else { continue };
-            if at > now_ms {
-                continue;
-            }
-            if known.endpoint.as_ref().is_some_and(&is_connected) {
-                known.state = State::Due(now_ms + millis(REDIAL_MAX));
-            } else {
-                known.state = State::Dialing;
-                due.push(address.clone());
-            }
+    /// Adds an address where a member says it is.
+    pub fn learn(&mut self, address: String, endpoint: Endpoint, now_ms: u64) {
+        self.add(address.clone(), Source::Learned, now_ms);
+        if let Some(known) = self.addresses.get_mut(&address) {
+            known.holder = match known.holder {
+                Holder::Unknown => Holder::Claimed(endpoint),
+                Holder::Claimed(other) if other != endpoint => Holder::Disputed,
+                holder => holder,
+            };
         }
+    }
+
+    /// Whether one more learned address has room, if need be in place of the one that failed most often.
+    fn makes_room(&mut self) -> bool {
+        let learned = || self.addresses.iter().filter(|(_, known)| known.source == Source::Learned);
+        if learned().count() < LEARNED_ADDRESSES_MAX {
+            return true;
+        }
+        let is_idle = |known: &Known| matches!(known.state, State::Due(_));
+        let given_up =
+            learned().filter(|(_, known)| is_idle(known) && known.failures >= LEARNED_FAILURES_MIN);
+        let worst = given_up.max_by_key(|(_, known)| known.failures).map(|(address, _)| address.clone());
+        worst.is_some_and(|address| self.addresses.remove(&address).is_some())
+    }
+
+    /// Addresses due now, marked as being dialled: all of them, for whoever has no room yet.
+    pub fn poll_dials(&mut self, now_ms: u64) -> Vec<String> {
+        let is_due = |known: &Known| matches!(known.state, State::Due(at) if at <= now_ms);
+        let due: Vec<String> =
+            self.addresses.iter().filter(|(_, known)| is_due(known)).map(|(it, _)| it.clone()).collect();
+        due.iter().for_each(|address| self.dialing(address));
         due
     }
 
@@ -116,6 +194,39 @@ impl Book {
     pub fn next_due(&self) -> Option<u64> {
         let due = |known: &Known| if let State::Due(at) = known.state { Some(at) } else { None };
         self.addresses.values().filter_map(due).min()
+    }
+
+    /// Everyone who may be reached, each once, by address.
+    pub(crate) fn places(&self, now_ms: u64, is_linked: impl Fn(&Endpoint) -> bool) -> Vec<Place<'_>> {
+        let mut places: Vec<Place<'_>> = Vec::new();
+        let mut by_endpoint: BTreeMap<Endpoint, usize> = BTreeMap::new();
+        for (address, known) in &self.addresses {
+            if known.state == State::Ourselves {
+                continue;
+            }
+            let endpoint = known.endpoint();
+            let place = Place {
+                address,
+                due_ms: if let State::Due(at) = known.state { at } else { u64::MAX },
+                failures: known.failures,
+                is_named: known.source == Source::Named,
+                is_linked: known.state == State::Connected || endpoint.is_some_and(|it| is_linked(&it)),
+                is_dialing: known.state == State::Dialing,
+            };
+            let same = endpoint.map(|endpoint| *by_endpoint.entry(endpoint).or_insert(places.len()));
+            match same.and_then(|index| places.get_mut(index)) {
+                Some(same) => same.join(&place, now_ms),
+                None => places.push(place),
+            }
+        }
+        places
+    }
+
+    /// An address is being dialled.
+    pub fn dialing(&mut self, address: &str) {
+        if let Some(known) = self.addresses.get_mut(address) {
+            known.state = State::Dialing;
+        }
     }
 
     /// A dial led to a connection.
@@ -135,9 +246,9 @@ impl Book {
     }
 
     /// Who answers at an address.
-    pub fn answered(&mut self, address: &str, endpoint: (AuthorKey, StoreId)) {
+    pub fn answered(&mut self, address: &str, endpoint: Endpoint) {
         if let Some(known) = self.addresses.get_mut(address) {
-            known.endpoint = Some(endpoint);
+            known.holder = Holder::Answered(endpoint);
         }
     }
 
@@ -160,16 +271,31 @@ impl Book {
         known.state = State::Due(now_ms + pause / 2 + rng.next_u64() % (pause / 2 + 1));
     }
 
+    /// Two who have enough others let go of each other: no failure, and not to be dialled before some time.
+    pub fn let_go(&mut self, endpoint: &Endpoint, dialed: Option<&str>, until_ms: u64) {
+        for (address, known) in &mut self.addresses {
+            let is_dialed = dialed == Some(address.as_str());
+            if !matches!(known.state, State::Due(_)) || !is_dialed && known.endpoint() != Some(*endpoint) {
+                continue;
+            }
+            known.failures = if is_dialed { 0 } else { known.failures };
+            known.state = State::Due(until_ms);
+        }
+    }
+
+    /// All pauses are over: what was out of reach may be within it.
+    pub fn wake(&mut self, now_ms: u64) {
+        for known in self.addresses.values_mut() {
+            if let State::Due(_) = known.state {
+                known.failures = 0;
+                known.state = State::Due(now_ms);
+            }
+        }
+    }
+
     /// Every address with what is known of it.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, &Known)> {
         self.addresses.iter().map(|(address, known)| (address.as_str(), known))
-    }
-
-    /// Whether any dial is under way, or has not been tried yet.
-    #[must_use]
-    pub fn is_trying(&self) -> bool {
-        let first = |known: &Known| matches!(known.state, State::Due(_)) && known.failures == 0;
-        self.addresses.values().any(|known| known.state == State::Dialing || first(known))
     }
 }
 

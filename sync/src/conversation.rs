@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use replica::archive::{Batch, Draft, Met, Opened};
+use replica::archive::{Batch, Draft, Met, Opened, Peer};
 use replica::entry::{Body, Entry, Record};
 use replica::graph::{Admission, Graph};
 use replica::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
@@ -100,6 +100,7 @@ pub struct Conversation {
     in_flight: Option<Landed>,
     read_only: bool,
     pool: Pool,
+    whereabouts: BTreeMap<Peer, Vec<u8>>,
 }
 
 impl Conversation {
@@ -126,6 +127,7 @@ impl Conversation {
             in_flight: None,
             read_only: false,
             pool: Pool::default(),
+            whereabouts: notes.whereabouts,
         }
     }
 

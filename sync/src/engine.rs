@@ -15,15 +15,17 @@ use replica::id::{AuthorKey, ChainId, EntryId, Position};
 use replica::identity::Identity;
 use replica::limits::TIME_MS_MAX;
 
-use crate::book::{Book, Source, Trouble};
+use crate::book::{Book, Endpoint, Source, Trouble};
 use crate::conversation::{ConnectionId, Conversation, Origin, SayError, Tag};
 use crate::limits::HEARTBEAT;
+use crate::overlay::Overlay;
 use crate::session::Session;
 use crate::wire::{Address, AddressRecord, Bye, ByeReason, Frame};
 
 mod door;
 mod exchange;
 mod gossip;
+mod links;
 mod report;
 mod serving;
 mod upkeep;
@@ -97,6 +99,8 @@ pub enum Command {
     Leave,
     /// End all connections.
     HangUp,
+    /// Be reachable at these addresses from now on.
+    Reachable(Vec<Address>),
 }
 
 /// What is to be done.
@@ -137,10 +141,20 @@ pub struct Engine {
     conversation: Conversation,
     sessions: BTreeMap<ConnectionId, Session>,
     book: Book,
-    records: BTreeMap<(AuthorKey, replica::id::StoreId), AddressRecord>,
+    overlay: Overlay,
+    /// When the overlay is to plan anew.
+    plan_ms: Option<u64>,
+    /// Where others can be reached.
+    records: BTreeMap<Endpoint, AddressRecord>,
+    /// Such of authors who are no members by what is here.
+    early_records: BTreeMap<Endpoint, AddressRecord>,
+    /// The same of ourselves, as it was told last.
+    own_record: Option<AddressRecord>,
     settings: Settings,
     rng: ChaCha8Rng,
     now: Now,
+    /// The deadline that was answered last.
+    waits_until_ms: Option<u64>,
     outputs: VecDeque<Output>,
     invites: BTreeMap<EntryId, (Tag, [u8; 32])>,
     /// Whether a peer said once that our chain is written elsewhere too.
@@ -159,15 +173,21 @@ impl Engine {
             conversation,
             sessions: BTreeMap::new(),
             book: Book::new(),
+            overlay: Overlay::default(),
+            plan_ms: None,
             records: BTreeMap::new(),
+            early_records: BTreeMap::new(),
+            own_record: None,
             settings,
             rng,
             now,
+            waits_until_ms: None,
             outputs: VecDeque::new(),
             invites: BTreeMap::new(),
             was_told_of_a_copy: false,
             forked: BTreeSet::new(),
         };
+        engine.recall_records();
         engine.settle();
         engine
     }
@@ -189,6 +209,7 @@ impl Engine {
         addresses
             .iter()
             .for_each(|address| self.book.add(address.clone(), Source::Named, self.now.monotonic_ms));
+        self.replan();
         self.settle();
     }
 
@@ -201,7 +222,11 @@ impl Engine {
 
     /// Takes one input. Drain [`Engine::poll_output`] before the next.
     pub fn handle(&mut self, input: Input, now: Now) {
+        let has_slept = self.has_slept(now);
         self.now = now;
+        if has_slept {
+            self.wake_up();
+        }
         match input {
             Input::Connected { connection, address, dialed, proof } => {
                 self.on_connected(connection, address, dialed, proof);
@@ -210,6 +235,7 @@ impl Engine {
             Input::Closed(connection) => self.on_closed(connection),
             Input::DialFailed(address, trouble) => {
                 self.book.ended(&address, Some(trouble), now.monotonic_ms, &mut self.rng);
+                self.replan();
                 self.tell(Event::DialFailed { address, trouble });
             }
             Input::Persisted(rows_after) => self.on_persisted(&rows_after),
@@ -228,7 +254,11 @@ impl Engine {
 
     /// What to do next.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Wait(self.deadline()))
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        self.waits_until_ms = self.deadline();
+        Output::Wait(self.waits_until_ms)
     }
 
     /// What every input may make possible: a batch, reads, dials, pings.
@@ -252,10 +282,15 @@ impl Engine {
             Command::Leave => self.conversation.write(&Body::Leave, wall_ms, Some(tag)).map(|_| ()),
             Command::Dial(address) => {
                 self.book.add(address, Source::Named, self.now.monotonic_ms);
+                self.replan();
                 Ok(())
             }
             Command::HangUp => {
                 self.hang_up(ByeReason::Leaving, "leaving");
+                Ok(())
+            }
+            Command::Reachable(addresses) => {
+                self.move_to(addresses);
                 Ok(())
             }
         };
@@ -305,6 +340,7 @@ impl Engine {
         self.acknowledge();
         self.conversation.introduce(self.now.wall_ms);
         self.serve_new_members();
+        self.learn_of_new_members();
     }
 
     fn answer(&mut self, tag: Tag, row: &Row) {
@@ -328,6 +364,7 @@ impl Engine {
             }
             self.book.ended(address, None, self.now.monotonic_ms, &mut self.rng);
         }
+        self.replan();
         self.tell(Event::PeerGone { connection, author: session.author });
         self.next_bulk_source();
     }

@@ -20,6 +20,7 @@ pub mod engine;
 pub mod limits;
 pub mod lobby;
 pub mod node;
+mod overlay;
 mod session;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

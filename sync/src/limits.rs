@@ -126,8 +126,15 @@ pub const REDIAL_MIN: Duration = Duration::from_millis(250);
 /// Longest pause before dialling an address again: who comes back is met within half a minute, and nobody is hammered.
 pub const REDIAL_MAX: Duration = Duration::from_secs(30);
 
-/// Most addresses remembered that were learned from peers.
-pub const LEARNED_ADDRESSES_MAX: usize = 256;
+/// Pause between two dials of addresses that failed before: however many are dead, ten a second are tried at most.
+pub const RETRY_SPACING: Duration = Duration::from_millis(100);
+
+/// Most addresses remembered that were learned from peers: four for each store whose addresses are remembered. Whom to
+/// dial is drawn among them, so all know many and not the same few.
+pub const LEARNED_ADDRESSES_MAX: usize = 4 * RECORDS_MAX;
+
+/// Failures in a row after which a learned address makes place for a new one: a quarter of an hour of trying.
+pub const LEARNED_FAILURES_MIN: u32 = 40;
 
 /// Most stores of one author whose addresses are remembered: their devices, and some that were renewed.
 pub const RECORDS_PER_AUTHOR_MAX: usize = 8;
@@ -143,6 +150,54 @@ pub const KNOCK_PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long an address told to peers holds.
 pub const ADDRESS_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long before an own address record expires it is renewed: half its life, so that whoever is away for a night still
+/// comes back to records that hold.
+pub const ADDRESS_RENEWAL: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How much longer a record must hold than the one known to be passed on although it says the same: as often as this a
+/// member can have it carried to everyone.
+pub const ADDRESS_NEWS: Duration = Duration::from_secs(60 * 60);
+
+/// Difference between the clocks, or lateness of a deadline, by which a machine is known to have slept. Two heartbeats:
+/// no load delays a deadline so long, and a shorter sleep does no harm.
+pub const SLEEP: Duration = Duration::from_secs(10);
+
+/// How long a peer may take to be heard after a sleep: its next heartbeat, and a second for the way.
+pub const WAKE_PATIENCE: Duration = Duration::from_secs(6);
+
+// Whom to be connected with.
+
+/// Most members, ourselves included, that all connect to all.
+pub const MESH_MEMBERS_MAX: usize = 8;
+
+/// Links each replica of a larger room keeps. Six carry an entry to a thousand replicas in little more than the
+/// network's own time, at five copies each; with four it takes half as long again, with eight seven copies.
+pub const LINKS: usize = 6;
+
+/// Most links kept. Beyond it one is let go as soon as it rests; a newcomer is taken all the same.
+pub const LINKS_MAX: usize = 12;
+
+/// Links that are never let go, the oldest: half of [`LINKS`]. Whoever fills our other places cannot cut us off.
+pub const LONG_LINKS: usize = 3;
+
+/// Longest time with more than [`LINKS`] before one is let go, and shortest age of such a link: long enough for a
+/// visitor's errand, short enough that copies stay few.
+pub const TRIM: Duration = Duration::from_secs(30);
+
+/// Longest time between two links that are made only so that the graph changes. Each takes the place of another, whose
+/// other end makes a new one in turn, and so on: each replica gets a new link every few minutes.
+pub const REDRAW: Duration = Duration::from_secs(30 * 60);
+
+/// Longest time between two dials of members that did not answer, made although there are links enough. Two halves of a
+/// room that were apart, each content with itself, find each other so.
+pub const PROBE: Duration = REDIAL_MAX;
+
+/// Longest time for which two who let go of each other do not dial each other.
+pub const LET_GO_PAUSE: Duration = Duration::from_secs(60);
+
+/// Pause before it is looked again whether a link rests that can be let go.
+pub const REST_CHECK: Duration = Duration::from_secs(1);
 
 // How many connections.
 

@@ -127,6 +127,8 @@ pub struct PeerStatus {
     pub standing: Option<Standing>,
     /// Failed attempts to connect since it last worked.
     pub failures: u32,
+    /// Whether it is not dialled because there is no need: who is there is connected otherwise, or enough others are.
+    pub is_spare: bool,
     /// Whether something answers there that is not our room.
     pub is_other_room: bool,
     /// Entries known to be missing here.

@@ -28,8 +28,9 @@ mod script;
 mod tests;
 mod watch;
 
-use network::{Link, Wire};
+use network::{Distances, Link, Wire};
 pub use node::{Replica, Seen};
+use people::{Acquaintance, index_of};
 pub use script::{ScriptError, begin, run, steps};
 pub use watch::Traffic;
 
@@ -40,8 +41,8 @@ enum Happening {
     Arrive(Link, usize, Vec<u8>),
     /// One end of a link hears that it ended.
     End(Link, usize),
-    /// A replica's dial of another ends.
-    Dialed { from: usize, life: u64, to: usize },
+    /// A replica's dial ends: nobody or somebody is there.
+    Dialed { from: usize, life: u64, address: String },
     /// A replica's store commits.
     Commit(usize, u64, Batch),
     /// A replica's deadline may have come.
@@ -68,6 +69,10 @@ pub struct World {
     room: RoomId,
     secret: [u8; 32],
     traffic: BTreeMap<(usize, usize), Traffic>,
+    /// How often who dialled which address.
+    dials: BTreeMap<(usize, String), u64>,
+    acquaintance: Acquaintance,
+    distances: Option<Distances>,
     told_too_early: Vec<(usize, EntryId)>,
 }
 
@@ -84,6 +89,16 @@ impl World {
     /// A world with one room, made by the first of these people; the others were let in by it and have nothing yet.
     #[must_use]
     pub fn new(seed: u64, people: &[&str]) -> Self {
+        Self::begin(seed, people, Acquaintance::All)
+    }
+
+    /// The same, but everyone is named the address of the first alone. All tell their own, and learn of others.
+    #[must_use]
+    pub fn of_strangers(seed: u64, people: &[&str]) -> Self {
+        Self::begin(seed, people, Acquaintance::First)
+    }
+
+    fn begin(seed: u64, people: &[&str], acquaintance: Acquaintance) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut secret = [0; 32];
         rng.fill_bytes(&mut secret);
@@ -101,6 +116,9 @@ impl World {
             room: RoomId([0; 32]),
             secret,
             traffic: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            acquaintance,
+            distances: None,
             told_too_early: Vec::new(),
         };
         for name in people {
@@ -117,10 +135,16 @@ impl World {
         START_MS + self.now_ms
     }
 
-    /// The index of a replica.
+    /// The index of a replica, by name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
         self.replicas.iter().position(|replica| replica.name == name)
+    }
+
+    /// How often a replica dialled an address so far.
+    #[must_use]
+    pub fn dials(&self, index: usize, address: &str) -> u64 {
+        self.dials.get(&(index, address.to_owned())).copied().unwrap_or(0)
     }
 
     /// The replicas, by index.
@@ -182,9 +206,9 @@ impl World {
         match happening {
             Happening::Arrive(link, end, bytes) => self.arrive(link, end, &bytes),
             Happening::End(link, end) => self.end(link, end),
-            Happening::Dialed { from, life, to } => {
+            Happening::Dialed { from, life, address } => {
                 if self.replicas[from].life == life {
-                    self.connect(from, to);
+                    self.answer_dial(from, address);
                 }
             }
             Happening::Commit(index, life, batch) => {
@@ -223,10 +247,9 @@ impl World {
                     self.hang_up(connection);
                 }
                 Output::Dial(address) => {
+                    *self.dials.entry((index, address.clone())).or_default() += 1;
                     let (after, life) = (self.latency(), self.replicas[index].life);
-                    if let Some(to) = self.find(&address) {
-                        self.plan(after, Happening::Dialed { from: index, life, to });
-                    }
+                    self.plan(after, Happening::Dialed { from: index, life, address });
                 }
                 Output::Persist(batch) => {
                     let after = u64::from(self.rng.next_u32()) % COMMIT_MS_MAX;

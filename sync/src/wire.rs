@@ -278,6 +278,8 @@ pub enum ByeReason {
     Version,
     /// The sender's store failed; it reads but cannot write.
     StoreFailed,
+    /// The sender has links enough; nothing is wrong, and the receiver is not to dial it at once.
+    EnoughLinks,
     /// A reason this version does not know.
     Unknown(u16),
 }
@@ -300,7 +302,7 @@ impl ByeReason {
     }
 
     /// Numbers are for ever.
-    const KNOWN: [(u16, Self); 15] = [
+    const KNOWN: [(u16, Self); 16] = [
         (1, Self::Leaving),
         (2, Self::Duplicate),
         (3, Self::SelfConnection),
@@ -316,6 +318,7 @@ impl ByeReason {
         (13, Self::Moved),
         (14, Self::Version),
         (15, Self::StoreFailed),
+        (16, Self::EnoughLinks),
     ];
 }
 

@@ -25,6 +25,9 @@ pub struct Met {
     pub digest: Digest,
 }
 
+/// One store of one author.
+pub type Peer = (AuthorKey, StoreId);
+
 /// The notes of one store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notes {
@@ -38,8 +41,8 @@ pub struct Notes {
     pub home_drafts_taken: u64,
     /// When this store last agreed with others, by author and store.
     pub met: BTreeMap<(AuthorKey, StoreId), Met>,
-    /// What is kept of where members can be reached, by author and store, as it was given.
-    pub whereabouts: BTreeMap<(AuthorKey, StoreId), Vec<u8>>,
+    /// What is kept of where members can be reached, as it was given.
+    pub whereabouts: BTreeMap<Peer, Vec<u8>>,
 }
 
 impl Notes {
@@ -148,7 +151,7 @@ fn read_met(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Met>, St
     store.scan(MET).map(met).collect()
 }
 
-fn read_whereabouts(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Vec<u8>>, StoreError> {
+fn read_whereabouts(store: &dyn Store) -> Result<BTreeMap<Peer, Vec<u8>>, StoreError> {
     let read = |row: Result<(Vec<u8>, Vec<u8>), StoreError>| {
         let (key, value) = row?;
         let mut name = key.get(WHEREABOUTS.len()..).ok_or(Damage::Row(NOTES))?;

@@ -191,15 +191,15 @@ fn blocks_are_read_back_as_they_were_given() {
 fn where_members_are_is_kept_until_it_is_taken_back() {
     let world = World::new();
     let mut replica = Replica::new(&world);
-    let ann = (AuthorKey([1; 32]), StoreId([2; 16]));
+    let ann = (crate::id::AuthorKey([1; 32]), StoreId([2; 16]));
     let bob = (ann.0, StoreId([3; 16]));
     let keep = |peer, bytes: Option<&[u8]>| (peer, bytes.map(<[u8]>::to_vec));
-    let whereabouts = vec![keep(ann, Some(b"here")), keep(bob, Some(b"there"))];
+    let whereabouts = [keep(ann, Some(b"here")), keep(bob, Some(b"there"))].into();
     replica.archive.commit(&Batch { whereabouts, ..Batch::default() }).unwrap();
     let mut replica = replica.reopen();
     let kept = [(ann, b"here".to_vec()), (bob, b"there".to_vec())];
     assert_eq!(replica.notes.whereabouts.clone().into_iter().collect::<Vec<_>>(), kept);
-    let whereabouts = vec![keep(ann, None), keep(bob, Some(b"elsewhere"))];
+    let whereabouts = [keep(ann, None), keep(bob, Some(b"elsewhere"))].into();
     replica.archive.commit(&Batch { whereabouts, ..Batch::default() }).unwrap();
     let kept = replica.reopen().notes.whereabouts;
     assert_eq!(kept.into_iter().collect::<Vec<_>>(), [(bob, b"elsewhere".to_vec())]);

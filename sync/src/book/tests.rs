@@ -2,8 +2,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use replica::id::{AuthorKey, StoreId};
 
-use super::{Book, Source, Trouble};
-use crate::limits::{LEARNED_ADDRESSES_MAX, REDIAL_MAX};
+use super::{Book, Endpoint, Source, Trouble};
+use crate::limits::{LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN, REDIAL_MAX};
 
 const HERE: &str = "127.0.0.1:7400";
 
@@ -16,8 +16,8 @@ fn book() -> (Book, ChaCha8Rng) {
 #[test]
 fn an_address_is_dialled_at_once_and_not_twice() {
     let (mut book, _) = book();
-    assert_eq!(book.poll_dials(0, |_| false), [HERE]);
-    assert!(book.poll_dials(1_000_000, |_| false).is_empty());
+    assert_eq!(book.poll_dials(0), [HERE]);
+    assert!(book.poll_dials(1_000_000).is_empty());
     assert_eq!(book.next_due(), None);
 }
 
@@ -26,10 +26,10 @@ fn pauses_grow_to_half_a_minute_and_never_end() {
     let (mut book, mut rng) = book();
     let (mut now, mut last) = (0, 0);
     for attempt in 0..200 {
-        assert_eq!(book.poll_dials(now, |_| false), [HERE], "attempt {attempt}");
+        assert_eq!(book.poll_dials(now), [HERE], "attempt {attempt}");
         book.ended(HERE, Some(Trouble::Unreachable), now, &mut rng);
         let due = book.next_due().unwrap();
-        assert!(book.poll_dials(due - 1, |_| false).is_empty());
+        assert!(book.poll_dials(due - 1).is_empty());
         last = due - now;
         assert!(u128::from(last) <= REDIAL_MAX.as_millis(), "attempt {attempt} waits {last} ms");
         now = due;
@@ -54,7 +54,7 @@ fn who_turns_us_away_at_once_is_asked_less_and_less() {
     let (mut book, mut rng) = book();
     let mut now = 0;
     for _ in 0..12 {
-        book.poll_dials(now, |_| false);
+        book.poll_dials(now);
         book.connected(HERE);
         book.ended(HERE, None, now, &mut rng);
         now = book.next_due().unwrap();
@@ -64,17 +64,78 @@ fn who_turns_us_away_at_once_is_asked_less_and_less() {
     assert!(book.next_due().unwrap() - now >= 15_000);
 }
 
+const ANN: Endpoint = (AuthorKey([1; 32]), StoreId([2; 16]));
+const BOB: Endpoint = (AuthorKey([3; 32]), StoreId([4; 16]));
+
 #[test]
-fn who_is_connected_otherwise_and_we_ourselves_are_not_dialled() {
+fn we_ourselves_are_no_place_and_not_dialled() {
     let (mut book, mut rng) = book();
-    let endpoint = (AuthorKey([1; 32]), StoreId([2; 16]));
-    book.answered(HERE, endpoint);
-    assert!(book.poll_dials(0, |other| *other == endpoint).is_empty());
-    let later = book.next_due().unwrap();
-    assert_eq!(book.poll_dials(later, |_| false), [HERE]);
     book.is_ourselves(HERE);
-    book.ended(HERE, None, later, &mut rng);
+    book.ended(HERE, None, 0, &mut rng);
     assert_eq!(book.next_due(), None);
+    assert_eq!(book.places(0, |_| false), []);
+}
+
+#[test]
+fn all_addresses_of_one_member_are_one_place_at_the_one_that_works_best() {
+    let (mut book, mut rng) = book();
+    book.answered(HERE, ANN);
+    book.learn("10.0.0.1:1".to_owned(), ANN, 0);
+    book.learn("10.0.0.2:1".to_owned(), BOB, 0);
+    book.ended("10.0.0.1:1", Some(Trouble::Unreachable), 0, &mut rng);
+    let places = book.places(1_000, |endpoint| *endpoint == BOB);
+    let all: Vec<_> = places.iter().map(|place| (place.address, place.failures, place.is_linked)).collect();
+    assert_eq!(all, [(HERE, 0, false), ("10.0.0.2:1", 0, true)]);
+}
+
+#[test]
+fn nobody_makes_another_unreachable_by_claiming_where_it_is() {
+    let (mut book, _) = book();
+    let of = |book: &Book| book.addresses().map(|(_, known)| known.endpoint()).collect::<Vec<_>>();
+    book.learn(HERE.to_owned(), BOB, 0);
+    assert_eq!(of(&book), [Some(BOB)]);
+    book.learn(HERE.to_owned(), ANN, 0);
+    assert_eq!(of(&book), [None]);
+    book.answered(HERE, ANN);
+    book.learn(HERE.to_owned(), BOB, 0);
+    assert_eq!(of(&book), [Some(ANN)]);
+}
+
+#[test]
+fn who_lets_go_of_us_is_dialled_later_and_has_not_failed() {
+    let (mut book, mut rng) = book();
+    book.answered(HERE, ANN);
+    book.connected(HERE);
+    book.ended(HERE, None, 10, &mut rng);
+    book.let_go(&ANN, Some(HERE), 60_000);
+    assert_eq!(book.next_due(), Some(60_000));
+    assert!(book.addresses().all(|(_, known)| known.failures == 0 && known.is_resting(10)));
+}
+
+#[test]
+fn after_a_sleep_everything_is_due() {
+    let (mut book, mut rng) = book();
+    (0..20).for_each(|now| book.ended(HERE, Some(Trouble::Unreachable), now, &mut rng));
+    book.wake(30);
+    assert_eq!(book.poll_dials(30), [HERE]);
+}
+
+#[test]
+fn a_learned_address_that_failed_for_long_makes_place_for_a_new_one() {
+    let (mut book, mut rng) = book();
+    for port in 0..LEARNED_ADDRESSES_MAX {
+        book.add(format!("10.0.0.1:{port}"), Source::Learned, 0);
+    }
+    let has_new = |book: &Book| book.addresses().any(|(address, _)| address == "10.0.0.2:1");
+    book.add("10.0.0.2:1".to_owned(), Source::Learned, 0);
+    assert!(!has_new(&book));
+    for now in 0..u64::from(LEARNED_FAILURES_MIN) {
+        book.ended("10.0.0.1:7", Some(Trouble::Unreachable), now, &mut rng);
+        book.ended(HERE, Some(Trouble::Unreachable), now, &mut rng);
+    }
+    book.add("10.0.0.2:1".to_owned(), Source::Learned, 0);
+    assert!(has_new(&book));
+    assert_eq!(book.addresses().count(), LEARNED_ADDRESSES_MAX + 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! From what was admitted to what is durable: one batch at a time.
 
-use replica::archive::{Batch, NewBlock, NewRow};
+use std::collections::BTreeMap;
+
+use replica::archive::{Batch, NewBlock, NewRow, Peer};
 use replica::block;
 use replica::entry::Entry;
 use replica::graph::Graph;
@@ -11,6 +13,18 @@ use crate::limits::BATCH_BYTES_MAX;
 use crate::wire::Frame;
 
 impl Conversation {
+    /// What the store keeps of where members can be reached. Answered once.
+    pub fn take_whereabouts(&mut self) -> BTreeMap<Peer, Vec<u8>> {
+        std::mem::take(&mut self.whereabouts)
+    }
+
+    /// Has a row's worth of bytes kept of where a member can be reached, or none any more.
+    pub fn keep_whereabouts(&mut self, peer: Peer, bytes: Option<Vec<u8>>) {
+        if !self.read_only {
+            self.staged_extra.whereabouts.insert(peer, bytes);
+        }
+    }
+
     /// What to make durable next, if the last batch is. Limited in bytes; ask again when it has landed.
     pub fn poll_batch(&mut self) -> Option<Batch> {
         if self.in_flight.is_some() || self.read_only {

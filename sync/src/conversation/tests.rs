@@ -15,6 +15,7 @@ const PEER: ConnectionId = ConnectionId(1);
 
 fn conversation(secret: u8, room: RoomId) -> Conversation {
     let notes = Notes {
+        whereabouts: std::collections::BTreeMap::new(),
         store: StoreId([secret; 16]),
         incarnation: u64::from(secret),
         drafts: std::collections::BTreeMap::new(),

@@ -61,6 +61,7 @@ impl Engine {
             connected_ms: self.now.monotonic_ms,
         };
         self.sessions.insert(connection, session);
+        self.replan();
         if let Verdict::Refuse(reason, text) = verdict {
             return self.close(connection, reason, text);
         }
@@ -144,6 +145,7 @@ impl Engine {
         let Some(session) = self.sessions.get(&connection) else { return false };
         let (author, channel, dialed) = (session.author, session.channel, session.dialed.clone());
         let endpoint = (author, hello.store);
+        self.replan();
         if let Some(address) = &dialed {
             self.book.answered(address, endpoint);
         }

@@ -41,14 +41,19 @@ impl Engine {
             Frame::Ping(ping) => self.on_ping(connection, ping),
             Frame::Bye(bye) => {
                 let address = session.address.clone();
+                let (peer, dialed) = (session.endpoint(), session.dialed.clone());
+                let is_let_go = bye.reason == ByeReason::EnoughLinks;
                 if bye.reason == ByeReason::SelfConnection
-                    && let Some(dialed) = session.dialed.clone()
+                    && let Some(dialed) = &dialed
                 {
-                    self.book.is_ourselves(&dialed);
+                    self.book.is_ourselves(dialed);
                 }
                 self.outputs.push_back(super::Output::Close(connection, None));
                 self.tell(Event::Bye { address, bye });
                 self.on_closed(connection);
+                if is_let_go {
+                    self.stay_away(peer, dialed.as_deref());
+                }
             }
             Frame::Knock(_) | Frame::Ticket(_) | Frame::Yield(_) => {
                 self.offence(connection, "a knock on a member's connection");

@@ -1,14 +1,44 @@
-//! Telling members where members can be reached.
+//! Telling members where members can be reached, and keeping it.
+//!
+//! To know one member is to know all: whoever meets a peer hears of everyone it knows, and keeps that in the room's
+//! store for the next start.
 
-use replica::id::AuthorKey;
+use std::collections::BTreeMap;
 
-use crate::book::Source;
+use replica::id::{AuthorKey, StoreId};
+use replica::identity::Signature;
+
+use crate::book::Endpoint;
 use crate::conversation::ConnectionId;
 use crate::engine::Engine;
-use crate::limits::{ADDRESS_LIFE, ADDRESS_RECORDS_PER_FRAME_MAX, RECORDS_MAX, RECORDS_PER_AUTHOR_MAX};
-use crate::wire::{AddressRecord, Frame, Peers};
+use crate::engine::upkeep::millis;
+use crate::limits::{
+    ADDRESS_LIFE, ADDRESS_NEWS, ADDRESS_RECORDS_PER_FRAME_MAX, ADDRESS_RENEWAL, ADDRESSES_PER_RECORD_MAX,
+    RECORDS_MAX, RECORDS_PER_AUTHOR_MAX,
+};
+use crate::wire::{Address, AddressRecord, Frame, Peers};
 
 impl Engine {
+    /// Takes up what was kept of where members are, unless it has expired.
+    pub(super) fn recall_records(&mut self) {
+        let kept = self.conversation.take_whereabouts();
+        if !self.settings.learns_addresses {
+            return;
+        }
+        for (endpoint, bytes) in kept {
+            if let Some(record) = from_bytes(endpoint, &bytes) {
+                self.records.insert(endpoint, record);
+            }
+        }
+        self.drop_stale_records();
+        for record in self.records.values() {
+            for address in &record.addresses {
+                self.book.learn(text(*address), (record.author, record.store), self.now.monotonic_ms);
+            }
+        }
+        self.replan();
+    }
+
     /// Tells a member our own addresses and those of others that still hold.
     pub(super) fn introduce_addresses(&mut self, connection: ConnectionId) {
         let Some(session) = self.sessions.get(&connection) else { return };
@@ -16,27 +46,14 @@ impl Engine {
             return;
         }
         let peer = session.endpoint();
-        let wall_ms = self.now.wall_ms;
-        self.records.retain(|_, record| record.expires_ms > wall_ms);
+        self.drop_stale_records();
+        let mine = self.current_own_record();
         let others = self.records.iter().filter(|(endpoint, _)| Some(**endpoint) != peer);
-        let mut records: Vec<AddressRecord> = others.map(|(_, record)| record.clone()).collect();
-        records.truncate(ADDRESS_RECORDS_PER_FRAME_MAX - 1);
-        if !self.settings.listening.is_empty() {
-            let life = u64::try_from(ADDRESS_LIFE.as_millis()).unwrap_or(0);
-            let expires_ms = wall_ms.saturating_add(life);
-            let mine = self.settings.listening.clone();
-            let identity = self.conversation.identity();
-            records.push(AddressRecord::signed(identity, self.conversation.store(), expires_ms, mine));
+        let records: Vec<AddressRecord> =
+            mine.into_iter().chain(others.map(|(_, record)| record.clone())).collect();
+        for part in records.chunks(ADDRESS_RECORDS_PER_FRAME_MAX) {
+            self.send(connection, Frame::Peers(Peers { records: part.to_vec() }));
         }
-        if !records.is_empty() {
-            self.send(connection, Frame::Peers(Peers { records }));
-        }
-    }
-
-    /// Whether one more store of an author can be remembered: nobody fills the memory, or takes all the places.
-    fn has_room_for(&self, author: &AuthorKey) -> bool {
-        let of_author = self.records.keys().filter(|(other, _)| other == author).count();
-        of_author < RECORDS_PER_AUTHOR_MAX && self.records.len() < RECORDS_MAX
     }
 
     /// Takes in addresses of members, and passes on those that are news.
@@ -44,39 +61,183 @@ impl Engine {
         if !self.settings.learns_addresses {
             return;
         }
-        let me = (self.conversation.me(), self.conversation.store());
-        let latest = u64::try_from(ADDRESS_LIFE.as_millis()).unwrap_or(0).saturating_mul(2);
-        let mut news = Vec::new();
-        for record in peers.records {
-            let endpoint = (record.author, record.store);
-            let known = self.records.get(&endpoint);
-            let is_newer = known.is_none_or(|known| known.expires_ms < record.expires_ms);
-            let holds =
-                (self.now.wall_ms..self.now.wall_ms.saturating_add(latest)).contains(&record.expires_ms);
-            let is_member = self.conversation.graph().is_member(&record.author);
-            let has_room = known.is_some() || self.has_room_for(&record.author);
-            if endpoint == me || !has_room || !is_newer || !holds || !is_member || !record.is_authentic() {
-                continue;
-            }
-            let moved = known.is_none_or(|known| known.addresses != record.addresses);
-            for address in &record.addresses {
-                let address = std::net::SocketAddr::from(*address).to_string();
-                self.book.add(address, Source::Learned, self.now.monotonic_ms);
-            }
-            if moved {
-                news.push(record.clone());
-            }
-            self.records.insert(endpoint, record);
+        self.drop_stale_records();
+        self.learn_records(peers.records, Some(connection));
+    }
+
+    /// Takes in what was told of people who were no members then, and are now.
+    pub(super) fn learn_of_new_members(&mut self) {
+        let graph = self.conversation.graph();
+        let is_member = |(author, _): &Endpoint| graph.is_member(author);
+        let ready: Vec<Endpoint> = self.early_records.keys().filter(|it| is_member(it)).copied().collect();
+        let records = ready.iter().filter_map(|endpoint| self.early_records.remove(endpoint)).collect();
+        self.learn_records(records, None);
+    }
+
+    fn learn_records(&mut self, records: Vec<AddressRecord>, from: Option<ConnectionId>) {
+        let news: Vec<AddressRecord> =
+            records.into_iter().filter(|record| self.learn_record(record)).collect();
+        if !news.is_empty() {
+            self.replan();
+            news.chunks(ADDRESS_RECORDS_PER_FRAME_MAX).for_each(|part| self.tell_records(part, from));
         }
-        if news.is_empty() {
+    }
+
+    /// Takes in one record, if it is to be believed. Answers whether others should hear of it.
+    fn learn_record(&mut self, record: &AddressRecord) -> bool {
+        let endpoint = (record.author, record.store);
+        let wall_ms = self.now.wall_ms;
+        let known = self.records.get(&endpoint);
+        let is_newer = known.is_none_or(|known| known.expires_ms < record.expires_ms);
+        let holds = record.expires_ms > wall_ms
+            && record.expires_ms < wall_ms.saturating_add(millis(ADDRESS_LIFE).saturating_mul(2));
+        let has_room = known.is_some() || has_room_for(&self.records, &record.author);
+        let is_me = endpoint == (self.conversation.me(), self.conversation.store());
+        if is_me || !has_room || !is_newer || !holds {
+            return false;
+        }
+        if !self.conversation.graph().is_member(&record.author) {
+            // A newcomer is told where everyone is before it has the entries that say who they are.
+            if has_room_for(&self.early_records, &record.author) {
+                self.early_records.insert(endpoint, record.clone());
+            }
+            return false;
+        }
+        if !record.is_authentic() {
+            return false;
+        }
+        let is_news = known.is_none_or(|known| {
+            known.addresses != record.addresses
+                || known.expires_ms.saturating_add(millis(ADDRESS_NEWS)) <= record.expires_ms
+        });
+        // What is not worth telling is not worth a write either.
+        if is_news {
+            for address in &record.addresses {
+                self.book.learn(text(*address), endpoint, self.now.monotonic_ms);
+            }
+            self.conversation.keep_whereabouts(endpoint, Some(to_bytes(record)));
+            self.records.insert(endpoint, record.clone());
+        }
+        is_news
+    }
+
+    /// Forgets records that hold no longer, and those of who is no member any more.
+    fn drop_stale_records(&mut self) {
+        let (wall_ms, graph) = (self.now.wall_ms, self.conversation.graph());
+        let is_stale =
+            |record: &AddressRecord| record.expires_ms <= wall_ms || graph.has_left(&record.author);
+        let stale = self.records.iter().filter(|(_, record)| is_stale(record));
+        let stale: Vec<Endpoint> = stale.map(|(endpoint, _)| *endpoint).collect();
+        for endpoint in stale {
+            self.records.remove(&endpoint);
+            self.conversation.keep_whereabouts(endpoint, None);
+        }
+    }
+
+    /// Our own record, signed anew where the last one says something else or will not hold for long.
+    fn current_own_record(&mut self) -> Option<AddressRecord> {
+        let mut addresses = self.settings.listening.clone();
+        addresses.truncate(ADDRESSES_PER_RECORD_MAX);
+        if addresses.is_empty() {
+            self.own_record = None;
+            return None;
+        }
+        let (store, wall_ms) = (self.conversation.store(), self.now.wall_ms);
+        let says_so = |record: &&AddressRecord| record.store == store && record.addresses == addresses;
+        if self.own_record.as_ref().filter(says_so).is_none_or(|record| !is_fresh(record, wall_ms)) {
+            let before = self.own_record.as_ref().map_or(0, |record| record.expires_ms + 1);
+            let latest = wall_ms.saturating_add(millis(ADDRESS_LIFE));
+            // Two changes within one moment: the later one has to win.
+            let expires_ms = if before <= latest + 1 { latest.max(before) } else { latest };
+            self.own_record =
+                Some(AddressRecord::signed(self.conversation.identity(), store, expires_ms, addresses));
+        }
+        self.own_record.clone()
+    }
+
+    /// We are reachable elsewhere: everyone connected hears of it.
+    pub(super) fn move_to(&mut self, addresses: Vec<Address>) {
+        if self.settings.listening != addresses {
+            self.settings.listening = addresses;
+            self.tell_own_record();
+        }
+    }
+
+    fn tell_own_record(&mut self) {
+        if !self.settings.learns_addresses {
             return;
         }
+        if let Some(record) = self.current_own_record() {
+            self.tell_records(&[record], None);
+        }
+    }
+
+    /// Tells our record anew in time, if it was told at all.
+    pub(super) fn renew_own_record(&mut self) {
+        let wall_ms = self.now.wall_ms;
+        if self.own_record.as_ref().is_some_and(|record| !is_fresh(record, wall_ms)) {
+            self.tell_own_record();
+        }
+    }
+
+    /// When our record is to be renewed, on the monotonic clock.
+    pub(super) fn own_record_due(&self) -> Option<u64> {
+        let renewal_ms = self.own_record.as_ref()?.expires_ms.saturating_sub(millis(ADDRESS_RENEWAL));
+        Some(self.now.monotonic_ms + renewal_ms.saturating_sub(self.now.wall_ms))
+    }
+
+    /// Where an author says it can be reached, by the first of its stores that is known.
+    #[must_use]
+    pub fn record(&self, author: &AuthorKey) -> Option<&AddressRecord> {
+        self.records.values().find(|record| record.author == *author)
+    }
+
+    fn tell_records(&mut self, records: &[AddressRecord], except: Option<ConnectionId>) {
         let others = self.sessions.values().filter(|session| {
-            session.connection != connection && session.is_served && session.hello.is_some()
+            Some(session.connection) != except && session.is_served && session.hello.is_some()
         });
         let others: Vec<ConnectionId> = others.map(|session| session.connection).collect();
         for other in others {
-            self.send(other, Frame::Peers(Peers { records: news.clone() }));
+            self.send(other, Frame::Peers(Peers { records: records.to_vec() }));
         }
     }
+}
+
+/// Whether one more store of an author can be remembered: nobody fills the memory, or takes all the places.
+fn has_room_for(records: &BTreeMap<Endpoint, AddressRecord>, author: &AuthorKey) -> bool {
+    let of_author = (*author, StoreId([0; 16]))..=(*author, StoreId([u8::MAX; 16]));
+    records.range(of_author).count() < RECORDS_PER_AUTHOR_MAX && records.len() < RECORDS_MAX
+}
+
+/// Whether an own record need not be renewed: it holds for long, and our clock did not go back since.
+fn is_fresh(record: &AddressRecord, wall_ms: u64) -> bool {
+    let longest = wall_ms.saturating_add(millis(ADDRESS_LIFE));
+    record.expires_ms > wall_ms.saturating_add(millis(ADDRESS_RENEWAL)) && record.expires_ms <= longest + 1
+}
+
+fn text(address: Address) -> String {
+    std::net::SocketAddr::from(address).to_string()
+}
+
+/// A record as it is kept: expiry, addresses with ports, signature. Whose it is, its key says.
+fn to_bytes(record: &AddressRecord) -> Vec<u8> {
+    let mut bytes = record.expires_ms.to_be_bytes().to_vec();
+    for address in &record.addresses {
+        bytes.extend_from_slice(&address.ip);
+        bytes.extend_from_slice(&address.port.to_be_bytes());
+    }
+    bytes.extend_from_slice(&record.signature.0);
+    bytes
+}
+
+fn from_bytes((author, store): Endpoint, bytes: &[u8]) -> Option<AddressRecord> {
+    let (expires, rest) = bytes.split_first_chunk()?;
+    let (places, signature) = rest.split_last_chunk()?;
+    let mut addresses = Vec::new();
+    for place in places.chunks(18) {
+        let (ip, port) = place.split_first_chunk()?;
+        addresses.push(Address { ip: *ip, port: u16::from_be_bytes(port.try_into().ok()?) });
+    }
+    let expires_ms = u64::from_be_bytes(*expires);
+    Some(AddressRecord { author, store, expires_ms, addresses, signature: Signature(*signature) })
 }

@@ -1,8 +1,8 @@
 //! What time brings: pings, silence, dials, and patience that runs out.
 
 use crate::conversation::ConnectionId;
-use crate::engine::{Engine, Event, Output};
-use crate::limits::{BULK_PATIENCE, HEARTBEAT, SILENCE};
+use crate::engine::{Engine, Event, Now, Output};
+use crate::limits::{BULK_PATIENCE, HEARTBEAT, SILENCE, SLEEP, WAKE_PATIENCE};
 use crate::session::Session;
 use crate::wire::{ByeReason, Frame, Ping};
 
@@ -17,11 +17,27 @@ impl Engine {
             .for_each(|connection| self.close(connection, ByeReason::Silent, "nothing was heard"));
         self.give_up_stalled_bulk();
         self.ping();
-        let sessions = &self.sessions;
-        let is_connected =
-            |endpoint: &_| sessions.values().any(|session| session.endpoint() == Some(*endpoint));
-        let due = self.book.poll_dials(now, is_connected);
-        self.outputs.extend(due.into_iter().map(Output::Dial));
+        self.renew_own_record();
+        self.keep_links();
+    }
+
+    /// Whether the machine slept: one clock went on without the other, or what was due is long past.
+    pub(super) fn has_slept(&self, now: Now) -> bool {
+        let wall = now.wall_ms.saturating_sub(self.now.wall_ms);
+        let monotonic = now.monotonic_ms.saturating_sub(self.now.monotonic_ms);
+        let is_late = |due: u64| due + millis(SLEEP) < now.monotonic_ms;
+        wall > monotonic.saturating_add(millis(SLEEP)) || self.waits_until_ms.is_some_and(is_late)
+    }
+
+    /// After a sleep connections may be gone without a word, and addresses in reach again that were not.
+    pub(super) fn wake_up(&mut self) {
+        let now = self.now.monotonic_ms;
+        for session in self.sessions.values_mut() {
+            session.heard_ms = now.saturating_sub(millis(SILENCE - WAKE_PATIENCE));
+            session.ping_due_ms = now;
+        }
+        self.book.wake(now);
+        self.replan();
     }
 
     /// When something is due next.
@@ -31,7 +47,7 @@ impl Engine {
             let ping = session.hello.map(|_| session.ping_due_ms);
             [ping, Some(session.heard_ms + millis(SILENCE)), patience]
         });
-        sessions.flatten().chain(self.book.next_due()).min()
+        sessions.flatten().chain(self.plan_ms).chain(self.own_record_due()).min()
     }
 
     /// Pings who is due, and who should hear at once that we rest; tells when agreement is reached.

@@ -47,6 +47,8 @@ pub(super) struct Driver {
     /// Knockers to be let into a room that is yet to be made.
     pub(super) makes_room_for: Vec<(ConnectionId, AuthorKey)>,
     pub(super) listening: Vec<SocketAddr>,
+    /// Whether a connection came or went, so that this machine's addresses may be others now.
+    pub(super) may_have_moved: bool,
     /// What could not be told yet, oldest first.
     pub(super) backlog: VecDeque<NodeEvent>,
     pub(super) events: mpsc::Sender<NodeEvent>,
@@ -116,6 +118,7 @@ impl Driver {
             next_admission: ADMISSION_TAGS,
             makes_room_for: Vec::new(),
             listening: Vec::new(),
+            may_have_moved: false,
             backlog: VecDeque::new(),
             events,
             next_room: None,
@@ -215,7 +218,11 @@ impl Driver {
                 Output::Persist(batch) => self.ask_keeper(Job::Commit(batch)),
                 Output::Read(connection, positions) => self.ask_keeper(Job::Read(connection, positions)),
                 Output::Event(event) => self.on_event(event),
-                Output::Wait(deadline) => break deadline,
+                Output::Wait(deadline) if !std::mem::take(&mut self.may_have_moved) => break deadline,
+                Output::Wait(_) => {
+                    let addresses = self.reachable_at().into_iter().map(Into::into).collect();
+                    self.handle(Input::Command(0, Command::Reachable(addresses)));
+                }
             }
         };
         let now = self.clock.now().monotonic_ms;
@@ -223,7 +230,7 @@ impl Driver {
         self.drain_lobby();
         let lobby = self.lobby.deadline();
         if self.engine.is_none() {
-            for address in self.book.poll_dials(now, |_| false) {
+            for address in self.book.poll_dials(now) {
                 self.dial(address, true);
             }
             return self.book.next_due().into_iter().chain(lobby).min();

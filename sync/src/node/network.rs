@@ -17,6 +17,8 @@ use replica::identity::Identity;
 
 impl Driver {
     pub(super) fn on_network(&mut self, event: TransportEvent) {
+        self.may_have_moved |=
+            matches!(event, TransportEvent::Connected { .. } | TransportEvent::Closed { .. });
         match event {
             TransportEvent::Connected { id, address, dialed, peer, binding } => {
                 let named = self.dials.remove(&id).map_or_else(|| address.to_string(), |(named, _)| named);

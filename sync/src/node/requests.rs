@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use replica::entry::Kind;
 
-use crate::book::{Book, Source, Trouble};
+use crate::book::{Book, Known, Source, Trouble};
 use crate::conversation::{SayError, check_name};
 use crate::engine::{Command, Engine, Event, Input};
 use crate::node::driver::Driver;
@@ -102,8 +102,10 @@ impl Driver {
             let Traffic { sent_bytes, received_bytes } = traffic.unwrap_or_default();
             (peer.sent_bytes, peer.received_bytes) = (sent_bytes, received_bytes);
         }
-        let book = engine.map_or(&self.book, Engine::book);
-        add_unconnected(book, &mut status);
+        match engine {
+            Some(engine) => add_unconnected(engine.book(), |known| engine.is_spare(known), &mut status),
+            None => add_unconnected(&self.book, |_| false, &mut status),
+        }
         if let Some(keeper) = &self.keeper {
             status.behind = keeper.progress.behind.load(Ordering::Relaxed);
             status.documents_in_use = keeper.progress.documents_in_use.load(Ordering::Relaxed);
@@ -136,6 +138,7 @@ fn describe(engine: &Engine, status: &mut Status) {
             address: peer.address,
             standing: Some(peer.standing),
             failures: 0,
+            is_spare: false,
             is_other_room: false,
             missing_here: peer.missing_here,
             missing_there: peer.missing_there,
@@ -146,7 +149,7 @@ fn describe(engine: &Engine, status: &mut Status) {
 }
 
 /// Adds the addresses of the book that are no connection now.
-fn add_unconnected(book: &Book, status: &mut Status) {
+fn add_unconnected(book: &Book, is_spare: impl Fn(&Known) -> bool, status: &mut Status) {
     for (address, known) in book.addresses() {
         let is_listed = status.peers.iter().any(|peer| peer.address == address);
         if is_listed || known.is_settled() {
@@ -158,6 +161,7 @@ fn add_unconnected(book: &Book, status: &mut Status) {
             address: address.to_owned(),
             standing: None,
             failures: known.failures,
+            is_spare: is_spare(known),
             is_other_room: known.trouble == Some(Trouble::RoomRefused),
             missing_here: 0,
             missing_there: 0,

@@ -75,10 +75,9 @@ impl World {
 
     fn restart(&mut self, index: usize, image: MemoryStore) {
         self.drop_links(index);
-        let seed = self.draw_seed();
         let now = self.now_of(index);
-        let peers = self.peer_names(index);
-        self.replicas[index].restart(image, self.room, seed, now, &peers);
+        let start = self.beginning(index, now);
+        self.replicas[index].restart(image, self.room, &start);
         self.drain(index);
     }
 

@@ -1,6 +1,6 @@
 //! The network of a world: connections, what travels on them, and what keeps it from arriving.
 
-use super::{BTreeSet, ConnectionId, Frame, Happening, Input, World, wire};
+use super::{BTreeMap, BTreeSet, ConnectionId, Frame, Happening, Input, World, index_of, wire};
 use crate::book::Trouble;
 
 use rand_chacha::rand_core::Rng as _;
@@ -22,6 +22,23 @@ pub(super) struct Wire {
 
 /// Slowest a frame or a dial travels, in milliseconds.
 const LATENCY_MS_MAX: u32 = 40;
+
+/// How far apart replicas are, drawn when it is first asked.
+#[derive(Debug, Default)]
+pub(super) struct Distances(BTreeMap<(usize, usize), u64>);
+
+impl Distances {
+    fn between(&mut self, one: usize, other: usize, rng: &mut rand_chacha::ChaCha8Rng) -> u64 {
+        *self.0.entry((one.min(other), one.max(other))).or_insert_with(|| {
+            let (step, part) = (rng.next_u32() as usize % DISTANCES_MS.windows(2).len(), rng.next_u64() % 16);
+            let (near, far) = (DISTANCES_MS[step], DISTANCES_MS[step + 1]);
+            near + (far - near) * part / 16
+        })
+    }
+}
+
+/// Sixteenths of all distances lie between each two of these: log-normal around 40 ms.
+const DISTANCES_MS: [u64; 17] = [5, 14, 18, 22, 25, 28, 32, 36, 40, 45, 50, 56, 64, 74, 90, 117, 250];
 
 impl Wire {
     fn is_between(&self, a: usize, b: usize) -> bool {
@@ -89,10 +106,17 @@ impl World {
     /// Connects two replicas once more, whatever connections they have. One can also be connected to itself, as if it
     /// had dialled an address of its own.
     pub fn connect(&mut self, from: usize, to: usize) {
-        let name = self.replicas[to].name.clone();
+        self.answer_dial(from, self.replicas[to].name.clone());
+    }
+
+    pub(super) fn answer_dial(&mut self, from: usize, dialed: String) {
+        let to = index_of(&dialed).or_else(|| self.find(&dialed)).filter(|to| *to < self.replicas.len());
+        let Some(to) = to else {
+            return self.handle(from, Input::DialFailed(dialed, Trouble::Unreachable));
+        };
         let is_up = self.replicas[to].engine.is_some() && self.replicas[from].engine.is_some();
         if self.is_cut(from, to) || !is_up {
-            return self.handle(from, Input::DialFailed(name, Trouble::Unreachable));
+            return self.handle(from, Input::DialFailed(dialed, Trouble::Unreachable));
         }
         let link = self.number();
         let wire =
@@ -101,9 +125,10 @@ impl World {
         let channel = self.draw_seed();
         for (end, me, peer) in [(1, to, from), (0, from, to)] {
             let proof = self.replicas[peer].proof(&self.room, channel);
-            let address = self.replicas[peer].name.clone();
+            let is_dialer = end == 0;
+            let address = if is_dialer { dialed.clone() } else { self.replicas[peer].name.clone() };
             let connection = connection(link, end);
-            self.handle(me, Input::Connected { connection, address, dialed: end == 0, proof });
+            self.handle(me, Input::Connected { connection, address, dialed: is_dialer, proof });
         }
     }
 
@@ -117,8 +142,12 @@ impl World {
     }
 
     pub(super) fn send(&mut self, connection: ConnectionId, from: usize, frame: &Frame) {
-        let latency = self.latency();
         let (link, end) = link_and_end(connection);
+        let ends = self.wires.get(&link).map(|wire| wire.ends);
+        let latency = match (&mut self.distances, ends) {
+            (Some(distances), Some([one, other])) => distances.between(one, other, &mut self.rng),
+            _ => self.latency(),
+        };
         let Some(wire) = self.wires.get(&link) else { return };
         let (to, end) = (wire.ends[1 - end], 1 - end);
         self.watch(from, to, frame);
@@ -173,6 +202,22 @@ impl World {
                 self.wires.remove(&link);
             }
         }
+    }
+
+    /// From now on every two replicas are some distance apart, half of them more than 40 ms, and frames take just so long.
+    pub fn spread_out(&mut self) {
+        self.distances = Some(Distances::default());
+    }
+
+    /// How many milliseconds two replicas of a world that was spread out are apart.
+    pub fn distance(&mut self, one: usize, other: usize) -> Option<u64> {
+        Some(self.distances.as_mut()?.between(one, other, &mut self.rng))
+    }
+
+    /// Who is connected to whom: who dialled first.
+    pub fn links(&self) -> impl Iterator<Item = (usize, usize)> {
+        let open = self.wires.values().filter(|wire| wire.is_closed == [false; 2]);
+        open.map(|wire| (wire.ends[0], wire.ends[1]))
     }
 
     /// The replicas that can reach one, over others if need be.

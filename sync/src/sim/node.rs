@@ -10,6 +10,7 @@ use replica::store::MemoryStore;
 use crate::conversation::{ConnectionId, Conversation, first_entry};
 use crate::engine::{Engine, Event, Input, Now, PeerProof, Row, Settings, Shown};
 use crate::sim::START_MS;
+use crate::wire::Address;
 
 /// A row as a replica shows it: order key as bytes, id, text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,16 +54,26 @@ pub struct Replica {
     pub told: Vec<Event>,
 }
 
+/// How a replica begins.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) seed: [u8; 32],
+    pub(super) now: Now,
+    /// Whom to dial.
+    pub(super) peers: Vec<String>,
+    /// Where it says it can be reached. Nowhere: it neither tells nor learns addresses.
+    pub(super) listening: Vec<Address>,
+    /// Whether its store is a copy of another's.
+    pub(super) is_copy: bool,
+}
+
 impl Replica {
-    pub(super) fn found(name: &str, identity: Identity, seed: [u8; 32], wall_ms: u64) -> Self {
-        let incarnation =
-            u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7]]);
-        let chain = ChainId { author: identity.key(), incarnation };
+    pub(super) fn found(name: &str, identity: Identity, start: &Start) -> Self {
+        let chain = ChainId { author: identity.key(), incarnation: incarnation(&start.seed) };
+        let wall_ms = start.now.wall_ms;
         let first = first_entry(&identity, chain, "home", PERIOD_S, wall_ms).expect("a name and a period");
-        let room = RoomId(first.id().0);
-        let now = Now { monotonic_ms: 0, wall_ms };
         let mut replica = Self::empty(name, identity, None);
-        replica.open(room, seed, now, true, &[]);
+        replica.open(RoomId(first.id().0), start, true);
         replica
     }
 
@@ -70,13 +81,12 @@ impl Replica {
         name: &str,
         identity: Identity,
         room: RoomId,
-        seed: [u8; 32],
-        now: Now,
         invite: Option<[u8; 32]>,
-        peers: &[String],
+        store: MemoryStore,
+        start: &Start,
     ) -> Self {
-        let mut replica = Self::empty(name, identity, invite);
-        replica.open(room, seed, now, false, peers);
+        let mut replica = Self { store, ..Self::empty(name, identity, invite) };
+        replica.open(room, start, false);
         replica
     }
 
@@ -101,37 +111,30 @@ impl Replica {
         }
     }
 
-    fn open(&mut self, room: RoomId, seed: [u8; 32], now: Now, founds: bool, peers: &[String]) {
-        let incarnation =
-            u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7]]);
+    fn open(&mut self, room: RoomId, start: &Start, founds: bool) {
         let mut id = [0; 16];
-        id.copy_from_slice(&seed[16..]);
+        id.copy_from_slice(&start.seed[16..]);
         let store = Box::new(self.store.clone());
-        let opened = Archive::open(store, room, (StoreId(id), incarnation), false);
-        let Ok((archive, opened)) = opened else { return };
+        let fresh = (StoreId(id), incarnation(&start.seed));
+        let Ok((archive, opened)) = Archive::open(store, room, fresh, start.is_copy) else { return };
         self.durable = opened.graph.durable();
         let mut conversation = Conversation::new(opened, self.identity.clone(), self.name.clone());
         if founds {
-            conversation.found("home", PERIOD_S, now.wall_ms).expect("the room is new");
+            conversation.found("home", PERIOD_S, start.now.wall_ms).expect("the room is new");
         }
-        let settings = Settings { seed, ..Settings::default() };
-        let mut engine = Engine::new(conversation, settings, now);
-        engine.dial_all(peers);
+        let listening = start.listening.clone();
+        let learns_addresses = !listening.is_empty();
+        let settings = Settings { seed: start.seed, listening, learns_addresses };
+        let mut engine = Engine::new(conversation, settings, start.now);
+        engine.dial_all(&start.peers);
         self.engine = Some(engine);
         self.archive = Some(archive);
     }
 
     /// Comes back with what is in an image of its store.
-    pub(super) fn restart(
-        &mut self,
-        image: MemoryStore,
-        room: RoomId,
-        seed: [u8; 32],
-        now: Now,
-        peers: &[String],
-    ) {
+    pub(super) fn restart(&mut self, image: MemoryStore, room: RoomId, start: &Start) {
         self.stop(image);
-        self.open(room, seed, now, false, peers);
+        self.open(room, start, false);
     }
 
     /// Is off from now on, and left this image of its store.
@@ -246,6 +249,10 @@ impl Replica {
     pub fn archive_mut(&mut self) -> Option<&mut Archive> {
         self.archive.as_mut()
     }
+}
+
+fn incarnation(seed: &[u8; 32]) -> u64 {
+    u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7]])
 }
 
 /// How many rows are brought into their documents after each commit.

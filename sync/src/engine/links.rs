@@ -1,0 +1,77 @@
+//! Whom to be connected with: the overlay decides, here it is done.
+
+use std::collections::BTreeSet;
+
+use rand_chacha::rand_core::Rng as _;
+
+use crate::book::{Endpoint, Known};
+use crate::engine::upkeep::millis;
+use crate::engine::{Engine, Output};
+use crate::limits::LET_GO_PAUSE;
+use crate::overlay::Link;
+use crate::session::Session;
+use crate::wire::ByeReason;
+
+impl Engine {
+    /// Whether there is nothing to dial at an address, though no connection to it stands: who is there is connected
+    /// otherwise, or there are links enough.
+    #[must_use]
+    pub fn is_spare(&self, known: &Known) -> bool {
+        let is_linked = |endpoint| self.sessions.values().any(|session| session.endpoint() == Some(endpoint));
+        !known.is_dialing()
+            && known.failures == 0
+            && (self.overlay.has_enough()
+                || known.is_resting(self.now.monotonic_ms)
+                || known.endpoint().is_some_and(is_linked))
+    }
+
+    /// Something changed that the overlay looks at.
+    pub(super) fn replan(&mut self) {
+        self.plan_ms = Some(self.now.monotonic_ms);
+    }
+
+    /// Dials and lets go, when it is time to look.
+    pub(super) fn keep_links(&mut self) {
+        let now = self.now.monotonic_ms;
+        if self.plan_ms.is_none_or(|due| due > now) {
+            return;
+        }
+        let links = self.links();
+        let linked: BTreeSet<Endpoint> = self.sessions.values().filter_map(Session::endpoint).collect();
+        let places = self.book.places(now, |endpoint| linked.contains(endpoint));
+        let plan = self.overlay.plan(&links, &places, now, &mut self.rng);
+        self.plan_ms = plan.again_ms;
+        for address in plan.dial {
+            self.book.dialing(&address);
+            self.outputs.push_back(Output::Dial(address));
+        }
+        if let Some(session) = plan.release.and_then(|connection| self.sessions.get(&connection)) {
+            let (connection, peer, dialed) = (session.connection, session.endpoint(), session.dialed.clone());
+            self.close(connection, ByeReason::EnoughLinks, "links enough; others carry what is said");
+            self.stay_away(peer, dialed.as_deref());
+        }
+    }
+
+    /// One of two let go of the other: neither dials the other for a while.
+    pub(super) fn stay_away(&mut self, peer: Option<Endpoint>, dialed: Option<&str>) {
+        let half = millis(LET_GO_PAUSE) / 2;
+        let until_ms = self.now.monotonic_ms + half + self.rng.next_u64() % (half + 1);
+        peer.iter().for_each(|peer| self.book.let_go(peer, dialed, until_ms));
+    }
+
+    /// Connections that are links, or will be once the other side has said who it is.
+    fn links(&self) -> Vec<Link> {
+        let durable = self.conversation.graph().durable();
+        let is_settled = self.conversation.is_settled();
+        let link = |session: &Session| Link {
+            connection: session.connection,
+            since_ms: session.connected_ms,
+            is_at_rest: is_settled
+                && session.agreed.is_some()
+                && session.is_at_rest(durable)
+                && session.is_handed_over(durable),
+        };
+        let is_link = |session: &&Session| session.is_served || session.hello.is_none();
+        self.sessions.values().filter(is_link).map(link).collect()
+    }
+}
