@@ -37,6 +37,8 @@ pub(crate) struct Watch {
     named: BTreeSet<String>,
     /// Addresses where it is not decided yet whether we may come in.
     knocking: BTreeSet<String>,
+    /// Addresses of which it was told that another room is there.
+    elsewhere: BTreeSet<String>,
     reached: BTreeMap<ConnectionId, AuthorKey>,
     agreed: BTreeMap<ConnectionId, Outcome>,
     refusal: Option<Failure>,
@@ -64,6 +66,7 @@ impl Watch {
             }
             NodeEvent::OtherRoom { address } => {
                 self.knocking.remove(address);
+                self.elsewhere.insert(address.clone());
                 if self.named.contains(address) {
                     self.other_room = Some(Failure::other_room(address));
                 }
@@ -91,6 +94,9 @@ impl Watch {
                 self.agreed.insert(*connection, outcome);
             }
             Event::DialFailed { address, trouble } => {
+                if *trouble == Trouble::RoomRefused {
+                    self.elsewhere.insert(address.clone());
+                }
                 if *trouble == Trouble::RoomRefused && self.named.contains(address) {
                     self.knocking.insert(address.clone());
                 } else {
@@ -112,7 +118,9 @@ impl Watch {
         self.knocking.is_empty()
             && status.peers.iter().all(|peer| match peer.standing {
                 Some(standing) => standing == Standing::Agreed && agreed(&peer.address),
-                None => peer.failures > 0 || peer.is_other_room || peer.is_spare,
+                // The state may be ahead of what was told, and what was told says whether we knock there.
+                None if peer.is_other_room => self.elsewhere.contains(&peer.address),
+                None => peer.failures > 0 || peer.is_spare,
             })
     }
 

@@ -107,3 +107,14 @@ fn an_address_that_need_not_be_dialled_is_not_waited_for() {
     assert!(watch.is_settled(&status(vec![spare.clone()])));
     assert!(watch.outcomes(&status(vec![spare])).is_empty());
 }
+
+#[test]
+fn that_another_room_is_there_counts_once_it_was_told() {
+    let mut watch = Watch::new(&["a:1".to_owned()]);
+    let elsewhere = PeerStatus { is_other_room: true, ..peer(None, 1) };
+    assert!(!watch.is_settled(&status(vec![elsewhere.clone()])));
+    watch.note(&refused());
+    watch.note(&NodeEvent::OtherRoom { address: "a:1".to_owned() });
+    assert!(watch.is_settled(&status(vec![elsewhere])));
+    assert!(watch.refusal().is_some());
+}
