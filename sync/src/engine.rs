@@ -354,9 +354,8 @@ impl Engine {
     fn on_closed(&mut self, connection: ConnectionId) {
         self.conversation.forget(connection);
         let Some(session) = self.sessions.remove(&connection) else { return };
-        let graph = self.conversation.graph();
-        if let (Some(peer), Some(met)) = (session.endpoint(), session.met(graph.digest(), graph.durable())) {
-            self.conversation.note_met(peer, Some(met));
+        if session.agrees(self.conversation.graph().digest()) {
+            session.endpoint().into_iter().for_each(|peer| self.note_agreement(peer));
         }
         if let Some(address) = &session.dialed {
             if session.connected_ms + upkeep::millis(HEARTBEAT) <= self.now.monotonic_ms {

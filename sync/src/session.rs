@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use replica::archive::Met;
 use replica::graph::Tip;
 use replica::id::{AuthorKey, Digest, Position, StoreId};
 
@@ -72,11 +71,6 @@ pub enum Standing {
 }
 
 impl Session {
-    /// How things stand now, if both sides are known to have the same.
-    pub(crate) fn met(&self, digest: Digest, durable: Position) -> Option<Met> {
-        self.agrees(digest).then_some(Met { entries: durable, digest })
-    }
-
     /// Whether the digests of both sides were equal when last heard of.
     pub(crate) fn agrees(&self, digest: Digest) -> bool {
         self.peer_digest == Some(digest)

@@ -23,6 +23,8 @@ pub struct Met {
     pub entries: Position,
     /// What both had.
     pub digest: Digest,
+    /// Names what the peer had been told of where members are.
+    pub told: u64,
 }
 
 /// One store of one author.
@@ -94,7 +96,7 @@ pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
         let key = [MET, &author.0, &store.0].concat();
         writes.push(match met {
             Some(met) => {
-                let value = row::seal(&key, &[&met.entries.to_be_bytes(), &met.digest.0]);
+                let value = row::seal(&key, &[&met.entries.to_be_bytes(), &met.digest.0, &met.told.to_be_bytes()]);
                 Write::Put { key, value }
             }
             None => Write::Delete { key },
@@ -146,7 +148,8 @@ fn read_met(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Met>, St
         let peer = (AuthorKey(row::take(&mut name, NOTES)?), StoreId(row::take(&mut name, NOTES)?));
         let mut fields = row::unseal(&key, &value, NOTES)?;
         let entries = Position::from_be_bytes(row::take(&mut fields, NOTES)?);
-        Ok((peer, Met { entries, digest: Digest(row::take(&mut fields, NOTES)?) }))
+        let digest = Digest(row::take(&mut fields, NOTES)?);
+        Ok((peer, Met { entries, digest, told: u64::from_be_bytes(row::take(&mut fields, NOTES)?) }))
     };
     store.scan(MET).map(met).collect()
 }
@@ -169,7 +172,8 @@ const NAMES: &[u8] = b"m/names";
 /// Sealed: a number, big-endian.
 const TAKEN: &[u8] = b"m/taken";
 
-/// Then author (32 bytes) and store (16). Sealed: a number of entries, big-endian, and their digest.
+/// Then author (32 bytes) and store (16). Sealed: a number of entries, their digest, and what was told of
+/// addresses; big-endian.
 const MET: &[u8] = b"m/met/";
 
 /// Then the draft's number, big-endian, and the part: time written and length of the text (8 bytes each), and the text,

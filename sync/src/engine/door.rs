@@ -135,7 +135,7 @@ impl Engine {
             if let Some(session) = self.sessions.get_mut(&connection) {
                 session.is_served = true;
             }
-            self.introduce_addresses(connection);
+            self.introduce_addresses(connection, None);
             self.exchange(connection, 0);
         }
     }

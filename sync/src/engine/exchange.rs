@@ -1,9 +1,11 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
+use replica::archive::Met;
 use replica::graph::{Tip, Wanted};
 use replica::id::{Position, StoreId};
 use replica::identity::{Purpose, verify};
 
+use crate::book::Endpoint;
 use crate::conversation::{BlockKind, ConnectionId};
 use crate::engine::upkeep::millis;
 use crate::engine::{Engine, Event};
@@ -88,17 +90,25 @@ impl Engine {
             return self.close(connection, ByeReason::NotMember, "not a member, and no invite was shown");
         }
         self.tell(Event::PeerHere { connection, author });
-        self.introduce_addresses(connection);
-        self.resume(connection, &hello);
+        let met = self.conversation.met(&(author, hello.store), hello.entries);
+        self.introduce_addresses(connection, met.map(|met| met.told));
+        self.resume(connection, &hello, met);
+    }
+
+    /// Notes that a peer has now what we have.
+    pub(super) fn note_agreement(&mut self, peer: Endpoint) {
+        let told = self.addresses_mark(peer);
+        let graph = self.conversation.graph();
+        let met = Met { entries: graph.durable(), digest: graph.digest(), told };
+        self.conversation.note_met(peer, Some(met));
     }
 
     /// Goes on from when both sides last agreed, as far as that is known.
-    fn resume(&mut self, connection: ConnectionId, hello: &Hello) {
+    fn resume(&mut self, connection: ConnectionId, hello: &Hello, met: Option<Met>) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         if session.told_digest == hello.digest {
             return session.outgoing.release();
         }
-        let met = self.conversation.met(&(session.author, hello.store), hello.entries);
         match met.filter(|_| session.is_served) {
             Some(met) if met.digest == hello.digest => {
                 session.is_resumed = true;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use replica::id::{AuthorKey, StoreId};
+use sha2::{Digest as _, Sha256};
 use replica::identity::Signature;
 
 use crate::book::Endpoint;
@@ -39,21 +40,44 @@ impl Engine {
         self.replan();
     }
 
-    /// Tells a member our own addresses and those of others that still hold.
-    pub(super) fn introduce_addresses(&mut self, connection: ConnectionId) {
+    /// Tells a member our own addresses and those of others that still hold, unless it was told of them before.
+    pub(super) fn introduce_addresses(&mut self, connection: ConnectionId, told: Option<u64>) {
         let Some(session) = self.sessions.get(&connection) else { return };
         if !session.is_served || !self.settings.learns_addresses {
             return;
         }
-        let peer = session.endpoint();
-        self.drop_stale_records();
-        let mine = self.current_own_record();
-        let others = self.records.iter().filter(|(endpoint, _)| Some(**endpoint) != peer);
-        let records: Vec<AddressRecord> =
-            mine.into_iter().chain(others.map(|(_, record)| record.clone())).collect();
+        let Some(peer) = session.endpoint() else { return };
+        if told.is_some_and(|told| told == self.addresses_mark(peer)) {
+            return;
+        }
+        let records = self.records_for(peer);
         for part in records.chunks(ADDRESS_RECORDS_PER_FRAME_MAX) {
             self.send(connection, Frame::Peers(Peers { records: part.to_vec() }));
         }
+    }
+
+    /// What a peer is to know of where members are.
+    fn records_for(&mut self, peer: Endpoint) -> Vec<AddressRecord> {
+        self.drop_stale_records();
+        let mine = self.current_own_record();
+        let others = self.records.iter().filter(|(endpoint, _)| **endpoint != peer);
+        mine.into_iter().chain(others.map(|(_, record)| record.clone())).collect()
+    }
+
+    /// Names what a peer is to know of where members are. Another one means that there is news, or that what was told
+    /// will not hold for long.
+    pub(super) fn addresses_mark(&mut self, peer: Endpoint) -> u64 {
+        let mut hash = Sha256::new();
+        for record in self.records_for(peer) {
+            hash.update(record.author.0);
+            hash.update(record.store.0);
+            hash.update((record.expires_ms / (millis(ADDRESS_RENEWAL) / 2)).to_be_bytes());
+            for address in &record.addresses {
+                hash.update(address.ip);
+                hash.update(address.port.to_be_bytes());
+            }
+        }
+        u64::from_be_bytes(*hash.finalize().first_chunk().unwrap_or(&[0; 8]))
     }
 
     /// Takes in addresses of members, and passes on those that are news.

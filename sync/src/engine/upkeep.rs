@@ -74,7 +74,7 @@ impl Engine {
             }
             if agrees && session.agreed != Some(digest) {
                 if session.agreed.is_none() {
-                    met.extend(session.endpoint().zip(session.met(digest, durable)));
+                    met.extend(session.endpoint());
                 }
                 session.agreed = Some(digest);
                 sends.push(Output::Event(Event::Agreed {
@@ -88,7 +88,7 @@ impl Engine {
             }
         }
         self.outputs.extend(sends);
-        met.into_iter().for_each(|(peer, met)| self.conversation.note_met(peer, Some(met)));
+        met.into_iter().for_each(|peer| self.note_agreement(peer));
     }
 
     /// A source of bulk that sends nothing for long is asked no more; the next one is.
