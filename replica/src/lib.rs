@@ -3,6 +3,7 @@
 //! - [`identity`]: who someone is, and what their signatures mean
 //! - [`entry`]: one signed act of one author, in canonical bytes
 //! - [`block`]: many entries in near-minimal bytes, as stored and as sent
+//! - [`preview`]: the newest entries, to be read before their past is here
 //! - [`graph`]: which entries there are, how they hang together, and whether another one belongs with them
 //! - [`members`]: what people are called
 //! - [`order`]: where an entry stands, the same on every replica
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod limits;
 pub mod members;
 pub mod order;
+pub mod preview;
 pub mod store;
 #[cfg(test)]
 mod testing;

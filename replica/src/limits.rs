@@ -30,6 +30,12 @@ pub const BLOCK_INFLATED_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 /// Most entries in one block; with it the numbers in a block's columns stay within two bytes.
 pub const BLOCK_ENTRIES_MAX: usize = 2_048;
 
+/// Most entries of a preview: a screen.
+pub const PREVIEW_ENTRIES_MAX: usize = 64;
+
+/// Largest preview once inflated: as a block, it fits a frame however well it packs.
+pub const PREVIEW_BYTES_MAX: usize = BLOCK_BYTES_MAX - 512;
+
 /// Longest value handed to the store. Larger sled pages go to blob files that are never synced.
 pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
 
