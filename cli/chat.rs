@@ -3,6 +3,7 @@
 mod arrivals;
 mod delivery;
 mod editor;
+mod history;
 mod news;
 mod screen;
 mod slash;
@@ -21,6 +22,7 @@ use replica_sync::node::{NodeEvent, Options};
 
 use crate::chat::arrivals::Arrivals;
 use crate::chat::delivery::Delivery;
+use crate::chat::history::History;
 use crate::chat::news::News;
 use crate::chat::screen::Screen;
 use crate::chat::typed::{Source, Typed};
@@ -65,6 +67,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         arrivals: Arrivals::default(),
         presence: Presence::default(),
         news: News::default(),
+        history: History::default(),
         listening: Vec::new(),
     };
     let end = chat.talk(&mut signals).await;
@@ -128,6 +131,7 @@ struct Chat<'a> {
     delivery: Delivery,
     presence: Presence,
     news: News,
+    history: History,
     listening: Vec<std::net::SocketAddr>,
 }
 
@@ -137,6 +141,7 @@ enum Step {
     Event(Box<NodeEvent>),
     Typed(Typed),
     Flush,
+    HistoryDue,
 }
 
 impl Chat<'_> {
@@ -149,6 +154,7 @@ impl Chat<'_> {
                 event = self.client.next() => Step::Event(Box::new(event?)),
                 typed = self.source.next(), if takes_more => Step::Typed(typed?),
                 () = self.arrivals.due() => Step::Flush,
+                () = self.history.due() => Step::HistoryDue,
             };
             match step {
                 Step::Signal => return Ok(Ending::Signal),
@@ -160,6 +166,7 @@ impl Chat<'_> {
                     }
                 }
                 Step::Flush => self.flush()?,
+                Step::HistoryDue => self.on_history_due().await?,
             }
         }
     }

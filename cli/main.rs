@@ -11,6 +11,7 @@ mod logging;
 mod output;
 mod people;
 mod presence;
+mod progress;
 mod render;
 mod signals;
 mod text;

@@ -2,7 +2,7 @@
 
 use replica::entry::Kind;
 use replica::id::AuthorKey;
-use replica_sync::engine::Row;
+use replica_sync::engine::{Glimpse, Row};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::json::is_message;
@@ -64,6 +64,22 @@ impl Renderer {
         drawn.push(format!("{time} {late}{room}{name} │ {}", said.next().unwrap_or_default()));
         drawn.extend(said.map(|line| format!("{:indent$} │ {line}", "")));
         drawn
+    }
+
+    /// The lines of a message whose past is not here yet.
+    pub(crate) fn glimpse(&self, glimpse: &Glimpse, people: &People) -> Vec<String> {
+        let time = self.local.full(glimpse.claimed_ms);
+        let name = people.name(&glimpse.author);
+        let mut said = text::lines(&glimpse.text);
+        if let Some(columns) = self.columns {
+            let columns = columns.saturating_sub(time.width() + name.width() + 4);
+            said = said.iter().flat_map(|line| text::wrap(line, columns)).collect();
+        }
+        let line = |(index, line): (usize, &String)| match index {
+            0 => self.dim(&format!("{time} {name} │ {line}")),
+            _ => self.dim(&format!("{:indent$} │ {line}", "", indent = time.width() + 1 + name.width())),
+        };
+        said.iter().enumerate().map(line).collect()
     }
 
     fn day_line(&mut self, ms: u64) -> Option<String> {

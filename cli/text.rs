@@ -91,6 +91,11 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{plural}")
 }
 
+/// A large number for people: `12,400`.
+pub(crate) fn grouped(number: u64) -> String {
+    indicatif::HumanCount(number).to_string()
+}
+
 /// Breaks a line between words, so that each part fits so many columns; a word that does not fit is broken itself.
 pub(crate) fn wrap(line: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(COLUMNS_MIN);

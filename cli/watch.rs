@@ -11,7 +11,7 @@ use replica_sync::node::{NodeEvent, Status};
 use crate::failure::{Failure, is_refusal};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// What came of an address, or of a peer that found us.
 #[derive(Clone, Debug, PartialEq, Eq)]

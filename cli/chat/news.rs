@@ -105,6 +105,7 @@ impl Chat<'_> {
         match self.presence.note(&event) {
             Some(Change::Came(author)) => {
                 self.news.let_in(&author);
+                self.history.expect();
                 self.note(&format!("{} is connected", self.people.name(&author)))?;
             }
             Some(Change::Left(author)) => {
@@ -115,6 +116,7 @@ impl Chat<'_> {
         }
         match event {
             Event::Row(row) => self.on_row(*row)?,
+            Event::Preview(glimpses) => self.on_preview(&glimpses)?,
             Event::Written { tag, id } => {
                 if let Some(Asked::Say) = self.asked.remove(&tag) {
                     self.delivery.wrote();

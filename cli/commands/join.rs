@@ -15,7 +15,8 @@ use crate::text;
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
     let mut client = writer(config, config.options(Role::Dials)).await?;
     let time = if config.offline { Duration::ZERO } else { JOIN_TIME };
-    let Met { watch, status, .. } = meet(&mut client, time, |watch| !watch.agreed().is_empty()).await?;
+    let Met { watch, status, .. } =
+        meet(&mut client, time, |watch| !watch.agreed().is_empty(), |_| {}).await?;
     let agreed = watch.agreed();
     let room = room(&status)?;
     if agreed.is_empty()

@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::json;
 use crate::output::Output;
 use crate::people::People;
+use crate::progress::Bar;
 use crate::text;
 use crate::watch::{Outcome, Watch};
 
@@ -25,16 +26,18 @@ pub(crate) struct Met {
 }
 
 /// Follows a node until every address it dials has agreed or failed once, until something else is enough, or until the
-/// time is over.
+/// time is over; draws how it stands on the way.
 pub(crate) async fn meet(
     client: &mut Client,
     time: Duration,
     is_enough: impl Fn(&Watch) -> bool,
+    mut draw: impl FnMut(&Status),
 ) -> anyhow::Result<Met> {
     let mut end = std::pin::pin!(tokio::time::sleep(time));
     let mut watch = Watch::new(&client.named);
     loop {
         let status = client.status().await?;
+        draw(&status);
         let is_settled = watch.is_settled(&status);
         if is_settled || is_enough(&watch) || end.is_elapsed() {
             return Ok(Met { watch, status, is_settled });
@@ -63,8 +66,10 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
         client.stop().await;
         return Err(super::room(&status).err().map_or_else(|| anyhow::anyhow!("no room"), Into::into));
     }
+    let mut bar = Bar::new(!config.quiet && !config.json);
     let Met { watch, status, is_settled } =
-        meet(&mut client, Duration::from_secs(timeout), |_| false).await?;
+        meet(&mut client, Duration::from_secs(timeout), |_| false, |status| bar.draw(status)).await?;
+    drop(bar);
     let outcomes = watch.outcomes(&status);
     let people = People::of_status(&status);
     for outcome in &outcomes {

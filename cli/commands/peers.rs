@@ -17,7 +17,7 @@ use crate::text;
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
     let mut client = writer(config, config.options(Role::Dials)).await?;
     let time = if config.offline { Duration::ZERO } else { DIAL_TIME };
-    let status = meet(&mut client, time, |_| false).await?.status;
+    let status = meet(&mut client, time, |_| false, |_| {}).await?.status;
     if config.json {
         status.peers.iter().try_for_each(|peer| output.json(&json::peer(peer)))?;
     } else {

@@ -4,7 +4,7 @@ use replica_sync::node::PeerStatus;
 
 use super::*;
 
-fn status(peers: Vec<PeerStatus>) -> Status {
+pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
     Status {
         room: None,
         me: Identity::from_secret(&[1; 32]).key(),
@@ -25,7 +25,7 @@ fn status(peers: Vec<PeerStatus>) -> Status {
     }
 }
 
-fn peer(standing: Option<Standing>, failures: u32) -> PeerStatus {
+pub(crate) fn peer(standing: Option<Standing>, failures: u32) -> PeerStatus {
     PeerStatus {
         author: None,
         nick: None,

@@ -230,6 +230,28 @@ impl Archive {
         Ok(blocks)
     }
 
+    /// The positions of the newest rows, newest first, and the blocks that hold them: up to `count`, until the blocks are
+    /// some 128 KiB.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn newest(&self, count: usize) -> Result<(Vec<Position>, Vec<StoredBlock>), StoreError> {
+        let mut positions = Vec::new();
+        let mut blocks: BTreeMap<Position, StoredBlock> = BTreeMap::new();
+        for slot in self.timeline.newest_first(None).take(count) {
+            let (number, first) = self.log.block_at(slot.position).ok_or(Damage::Log)?;
+            if !blocks.contains_key(&first) {
+                if blocks.values().map(|block| block.bytes.len()).sum::<usize>() >= READ_BYTES {
+                    break;
+                }
+                let bytes = self.log.read(self.store.as_ref(), number)?;
+                blocks.insert(first, StoredBlock { first, count: self.log.count(number), bytes });
+            }
+            positions.push(slot.position);
+        }
+        Ok((positions, blocks.into_values().collect()))
+    }
+
     /// How many durable rows are not in their documents yet.
     #[must_use]
     pub fn behind(&self) -> usize {

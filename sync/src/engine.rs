@@ -9,131 +9,33 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use replica::archive::{Batch, StoredBlock};
 use replica::entry::{Body, Invite};
-use replica::id::{AuthorKey, ChainId, EntryId, Position};
+use replica::id::{ChainId, EntryId};
 use replica::identity::Identity;
 use replica::limits::TIME_MS_MAX;
 
-use crate::book::{Book, Endpoint, Source, Trouble};
+use crate::book::{Book, Endpoint, Source};
 use crate::conversation::{ConnectionId, Conversation, Origin, SayError, Tag};
 use crate::limits::HEARTBEAT;
 use crate::overlay::Overlay;
 use crate::session::Session;
-use crate::wire::{Address, AddressRecord, Bye, ByeReason, Frame};
+use crate::wire::{AddressRecord, Bye, ByeReason, Frame};
 
+mod contract;
 mod door;
 mod exchange;
 mod gossip;
 mod links;
+mod preview;
 mod report;
 mod serving;
 mod upkeep;
 
 pub use crate::session::Standing;
+pub use contract::{Command, Input, Now, Output, Settings};
 pub use door::{PeerProof, Shown};
+pub use preview::Glimpse;
 pub use report::{Event, PeerReport, Row};
-
-/// What time it is, by two clocks: one that only goes forward, and the author's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds since some start; for deadlines.
-    pub monotonic_ms: u64,
-    /// Milliseconds since 1970; for entries.
-    pub wall_ms: u64,
-}
-
-/// What happened.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Input {
-    /// A channel to someone who knows the room's secret stands.
-    Connected {
-        /// Its number from now on.
-        connection: ConnectionId,
-        /// Where the peer is.
-        address: String,
-        /// Whether we dialled that address.
-        dialed: bool,
-        /// Who it is, and why it may come in.
-        proof: PeerProof,
-    },
-    /// A frame came.
-    Frame(ConnectionId, Frame),
-    /// A connection ended.
-    Closed(ConnectionId),
-    /// A dial did not become a connection.
-    DialFailed(String, Trouble),
-    /// The batch given out last is durable. For each of its entries in order: how many rows stand behind it.
-    Persisted(Vec<u32>),
-    /// The store failed.
-    StoreFailed,
-    /// The blocks that were asked for with [`Output::Read`].
-    Blocks(ConnectionId, Vec<StoredBlock>),
-    /// Someone here wants something.
-    Command(Tag, Command),
-    /// The time waited for came.
-    Tick,
-}
-
-/// What someone here can want.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Command {
-    /// Say something.
-    Say(String),
-    /// Be called otherwise.
-    SetNick(String),
-    /// Publish an invite.
-    Invite {
-        /// Until when it holds, in milliseconds since 1970.
-        expires_ms: Option<u64>,
-        /// How many may use it.
-        uses: Option<u32>,
-    },
-    /// Let a key in.
-    Admit(AuthorKey),
-    /// Dial an address from now on.
-    Dial(String),
-    /// End the membership.
-    Leave,
-    /// End all connections.
-    HangUp,
-    /// Be reachable at these addresses from now on.
-    Reachable(Vec<Address>),
-}
-
-/// What is to be done.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Output {
-    /// Send a frame.
-    Send(ConnectionId, Frame),
-    /// End a connection, after saying why.
-    Close(ConnectionId, Option<Bye>),
-    /// Dial an address.
-    Dial(String),
-    /// Make this durable, then answer [`Input::Persisted`]. One at a time.
-    Persist(Batch),
-    /// Read the blocks with these positions (ascending), from the first on, as many as is sensible; answer
-    /// [`Input::Blocks`].
-    Read(ConnectionId, Vec<Position>),
-    /// Tell whoever listens.
-    Event(Event),
-    /// Nothing more to do before the next input, or before this time on the monotonic clock.
-    Wait(Option<u64>),
-}
-
-/// How an engine starts.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// Seeds all its randomness.
-    pub seed: [u8; 32],
-    /// Addresses this replica can be reached at, told to members.
-    pub listening: Vec<Address>,
-    /// Whether to dial and gossip addresses learned from peers.
-    pub learns_addresses: bool,
-}
 
 /// One node.
 #[derive(Debug)]
@@ -246,6 +148,7 @@ impl Engine {
                 self.hang_up(ByeReason::StoreFailed, "the store failed");
             }
             Input::Blocks(connection, blocks) => self.on_blocks(connection, &blocks),
+            Input::Newest(connection, positions, blocks) => self.on_newest(connection, &positions, &blocks),
             Input::Command(tag, command) => self.on_command(tag, command),
             Input::Tick => {}
         }

@@ -117,6 +117,9 @@ pub const TIPS_TOLD_MAX: usize = 100_000;
 /// Weight of the entries put into one bulk frame: what a block may have uncompressed, less its tables and rounding.
 pub const BULK_WEIGHT_MAX: usize = BLOCK_BYTES_MAX - 8 * 1024;
 
+/// Who lacks so many entries is shown the newest first: fewer come in one frame anyway.
+pub const PREVIEW_LACK_MIN: u64 = 500;
+
 /// Pause without bulk after which what was asked of one peer is asked of another.
 pub const BULK_PATIENCE: Duration = Duration::from_secs(10);
 

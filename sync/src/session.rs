@@ -40,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) is_resumed: bool,
     /// Whether what the peer has is known without its telling: what it had when we agreed, and what it confirmed since.
     pub(crate) is_exact: bool,
+    /// Whether the peer showed us what is newest there.
+    pub(crate) was_previewed: bool,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
     /// The digest the peer told last.

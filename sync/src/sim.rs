@@ -256,6 +256,13 @@ impl World {
                     let life = self.replicas[index].life;
                     self.plan(after, Happening::Commit(index, life, batch));
                 }
+                Output::ReadNewest(connection, count) => {
+                    let input = self.replicas[index].read_newest(connection, count);
+                    let now = self.now_of(index);
+                    if let Some(engine) = self.engine_mut(index) {
+                        engine.handle(input, now);
+                    }
+                }
                 Output::Read(connection, positions) => {
                     let input = self.replicas[index].read(connection, &positions);
                     let now = self.now_of(index);

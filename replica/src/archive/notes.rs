@@ -96,7 +96,8 @@ pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
         let key = [MET, &author.0, &store.0].concat();
         writes.push(match met {
             Some(met) => {
-                let value = row::seal(&key, &[&met.entries.to_be_bytes(), &met.digest.0, &met.told.to_be_bytes()]);
+                let value =
+                    row::seal(&key, &[&met.entries.to_be_bytes(), &met.digest.0, &met.told.to_be_bytes()]);
                 Write::Put { key, value }
             }
             None => Write::Delete { key },

@@ -28,7 +28,9 @@ fn of_more_than_fits_the_newest_are_told() {
     let mut world = World::new();
     let said = talk(&mut world, 90);
     assert_eq!(decode(&encode(&said), &world.room).unwrap(), said[90 - PREVIEW_ENTRIES_MAX..]);
-    let noise = |n: usize| (0..16_000).map(|at| char::from(b' ' + (at * n % 90) as u8)).collect::<String>();
+    let noise = |n: u32| {
+        (0..16_000).filter_map(|at| char::from_u32(u32::from(b' ') + at * n % 90)).collect::<String>()
+    };
     let long: Vec<Entry> = (7..17).map(|n| world.message(0, &noise(n))).collect();
     let ids = |entries: &[Entry]| entries.iter().map(Entry::id).collect::<Vec<_>>();
     let shown = decode(&encode(&long), &world.room).unwrap();

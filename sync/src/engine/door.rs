@@ -50,6 +50,7 @@ impl Engine {
             told_digest: graph.digest(),
             is_resumed: false,
             is_exact: false,
+            was_previewed: false,
             outgoing: Outgoing::new(graph.durable()),
             incoming: Incoming::default(),
             peer_digest: None,

@@ -27,7 +27,7 @@ impl Engine {
             Frame::Have(have) => self.on_have(connection, have),
             Frame::Want(want) => self.on_want(connection, &want),
             Frame::Locate(locate) => self.on_locate(connection, &locate),
-            Frame::Preview(_) => {}
+            Frame::Preview(bytes) => self.on_preview(connection, &bytes),
             Frame::Data(data) => self.on_data(connection, data),
             Frame::Live(block) => self.on_block(connection, BlockKind::Live, block),
             Frame::Ack(ack) => {
@@ -91,6 +91,7 @@ impl Engine {
         }
         self.tell(Event::PeerHere { connection, author });
         let met = self.conversation.met(&(author, hello.store), hello.entries);
+        self.offer_preview(connection, hello.entries);
         self.introduce_addresses(connection, met.map(|met| met.told));
         self.resume(connection, &hello, met);
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use replica::id::{AuthorKey, StoreId};
-use sha2::{Digest as _, Sha256};
 use replica::identity::Signature;
+use sha2::{Digest as _, Sha256};
 
 use crate::book::Endpoint;
 use crate::conversation::ConnectionId;

@@ -8,7 +8,7 @@ use replica::order::OrderKey;
 
 use crate::book::Trouble;
 use crate::conversation::{ConnectionId, Conversation, SayError, Tag};
-use crate::engine::{Engine, Standing};
+use crate::engine::{Engine, Glimpse, Standing};
 use crate::wire::Bye;
 
 /// One entry as people read it.
@@ -73,6 +73,8 @@ impl Row {
 pub enum Event {
     /// An entry is durable and has its place.
     Row(Box<Row>),
+    /// What is newest at a peer that has much more than is here, oldest first: to be shown until it comes.
+    Preview(Vec<Glimpse>),
     /// A draft is durable.
     Draft {
         /// Who asked.

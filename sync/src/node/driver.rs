@@ -217,6 +217,7 @@ impl Driver {
                 Output::Dial(address) => self.dial(address, false),
                 Output::Persist(batch) => self.ask_keeper(Job::Commit(batch)),
                 Output::Read(connection, positions) => self.ask_keeper(Job::Read(connection, positions)),
+                Output::ReadNewest(connection, count) => self.ask_keeper(Job::ReadNewest(connection, count)),
                 Output::Event(event) => self.on_event(event),
                 Output::Wait(deadline) if !std::mem::take(&mut self.may_have_moved) => break deadline,
                 Output::Wait(_) => {
@@ -251,6 +252,9 @@ impl Driver {
                 if !self.home.state().drafts.is_empty() {
                     self.forget_home_drafts();
                 }
+            }
+            Kept::Newest(connection, positions, blocks) => {
+                self.handle(Input::Newest(connection, positions, blocks));
             }
             Kept::Blocks(connection, blocks) => self.handle(Input::Blocks(connection, blocks)),
             Kept::Page(rows, answer) => {

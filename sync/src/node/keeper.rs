@@ -23,6 +23,7 @@ use crate::node::{Answer, NodeError, Verified};
 pub(super) enum Job {
     Commit(Batch),
     Read(ConnectionId, Vec<Position>),
+    ReadNewest(ConnectionId, usize),
     Page { before: Option<OrderKey>, count: usize, answer: Answer<Vec<Row>> },
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
@@ -33,6 +34,7 @@ pub(super) enum Job {
 pub(super) enum Kept {
     Persisted(Vec<u32>),
     Blocks(ConnectionId, Vec<StoredBlock>),
+    Newest(ConnectionId, Vec<Position>, Vec<StoredBlock>),
     Page(Vec<PageRow>, Answer<Vec<Row>>),
     Failed(StoreError),
 }
@@ -210,6 +212,11 @@ impl Worker {
             Job::Read(connection, positions) => {
                 let outcome = self.archive.blocks(&positions);
                 self.answer(outcome.map_or_else(Kept::Failed, |blocks| Kept::Blocks(connection, blocks)));
+            }
+            Job::ReadNewest(connection, count) => {
+                let outcome = self.archive.newest(count);
+                let newest = |(positions, blocks)| Kept::Newest(connection, positions, blocks);
+                self.answer(outcome.map_or_else(Kept::Failed, newest));
             }
             Job::Page { before, count, answer } => match self.archive.page(before.as_ref(), count) {
                 Ok(rows) => self.answer(Kept::Page(rows, answer)),

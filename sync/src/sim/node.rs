@@ -184,6 +184,14 @@ impl Replica {
         }
     }
 
+    pub(super) fn read_newest(&mut self, connection: ConnectionId, count: usize) -> Input {
+        let newest = self.archive.as_ref().map(|archive| archive.newest(count));
+        match newest {
+            Some(Ok((positions, blocks))) => Input::Newest(connection, positions, blocks),
+            _ => Input::StoreFailed,
+        }
+    }
+
     /// The room it is in.
     pub(super) fn room(&self) -> RoomId {
         self.engine.as_ref().map_or(RoomId([0; 32]), |engine| engine.conversation().graph().room())

@@ -6,6 +6,7 @@ use super::{START_MS, ScriptError, World, begin, run, steps};
 use crate::engine::{Command, Event, Standing};
 
 mod overlay;
+mod preview;
 mod resume;
 
 const SEEDS: u64 = 20;

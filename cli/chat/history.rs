@@ -1,0 +1,73 @@
+//! What is said while a long history comes.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use replica_sync::engine::Glimpse;
+use tokio::time::{Sleep, sleep};
+
+use crate::chat::{Chat, screen};
+use crate::progress::{Part, Progress};
+use crate::text;
+
+/// Follows how much has come.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    progress: Progress,
+    due: Option<Pin<Box<Sleep>>>,
+}
+
+impl History {
+    /// Somebody came: much may follow.
+    pub(crate) fn expect(&mut self) {
+        self.due.get_or_insert_with(|| Box::pin(sleep(FIRST_LOOK)));
+    }
+
+    /// Until it is time to say how much has come.
+    ///
+    /// # Cancel safety
+    /// The time goes on where it was.
+    pub(crate) async fn due(&mut self) {
+        match &mut self.due {
+            Some(due) => due.await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Chat<'_> {
+    /// Says how much has come, and looks again as long as more does.
+    pub(super) async fn on_history_due(&mut self) -> anyhow::Result<()> {
+        self.history.due = None;
+        let status = self.client.status().await?;
+        if let Some(Part { done, total }) = self.history.progress.of(&status) {
+            self.history.due = Some(Box::pin(sleep(NEXT_LOOK)));
+            if self.on_screen {
+                self.note(&format!("{} of {} entries have come", text::grouped(done), text::grouped(total)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what is newest elsewhere, dimmed: it has no past here yet.
+    pub(super) fn on_preview(&mut self, glimpses: &[Glimpse]) -> io::Result<()> {
+        if !self.on_screen || self.config.quiet {
+            return Ok(());
+        }
+        self.note("The newest there is; what came before it is on its way, and checked as it comes:")?;
+        self.renderer.set_columns(self.on_screen.then(screen::columns));
+        let newest = &glimpses[glimpses.len().saturating_sub(SHOWN)..];
+        let lines: Vec<String> =
+            newest.iter().flat_map(|glimpse| self.renderer.glimpse(glimpse, &self.people)).collect();
+        self.print(&lines)
+    }
+}
+
+/// Soon enough to be of use, late enough that a short history needs no words.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+const NEXT_LOOK: Duration = Duration::from_secs(3);
+
+/// Half a screen.
+const SHOWN: usize = 12;
