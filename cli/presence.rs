@@ -41,7 +41,9 @@ impl Presence {
                 None
             }
             Event::Bye { bye, .. } => {
-                self.is_doubled_there = bye.reason == ByeReason::Duplicate;
+                // In a large room links come and go; who is not linked to us is linked to others.
+                self.is_doubled_there =
+                    matches!(bye.reason, ByeReason::Duplicate | ByeReason::EnoughLinks);
                 None
             }
             Event::PeerGone { connection, author } => {

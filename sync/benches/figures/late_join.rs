@@ -154,9 +154,9 @@ async fn joining() -> Value {
     })
 }
 
-/// Messages that an event shows before they are durable. There are none yet: a preview's belong here.
-fn messages_shown(_: &Event) -> usize {
-    0
+/// Messages that an event shows before their past is here.
+fn messages_shown(event: &Event) -> usize {
+    if let Event::Preview(glimpses) = event { glimpses.len() } else { 0 }
 }
 
 /// Messages that an event tells are durable.

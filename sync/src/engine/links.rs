@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng as _;
 
 use crate::book::{Endpoint, Known};
 use crate::engine::upkeep::millis;
-use crate::engine::{Engine, Output};
+use crate::engine::{Engine, Event, Output};
 use crate::limits::LET_GO_PAUSE;
 use crate::overlay::Link;
 use crate::session::Session;
@@ -47,6 +47,7 @@ impl Engine {
         }
         if let Some(session) = plan.release.and_then(|connection| self.sessions.get(&connection)) {
             let (connection, peer, dialed) = (session.connection, session.endpoint(), session.dialed.clone());
+            self.tell(Event::Doubled(connection));
             self.close(connection, ByeReason::EnoughLinks, "links enough; others carry what is said");
             self.stay_away(peer, dialed.as_deref());
         }

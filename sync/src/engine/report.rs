@@ -139,7 +139,7 @@ pub enum Event {
         /// Who.
         author: AuthorKey,
     },
-    /// Two connections to one peer became one.
+    /// A connection ends that is one too many: another to the same peer is kept, or others carry what is said.
     Doubled(ConnectionId),
     /// A peer ended the connection, and said why.
     Bye {
