@@ -4,7 +4,7 @@
 //! replica decides alike, whatever has arrived in which order. Entries join the graph when admitted ([`Graph::admit`])
 //! and count as *durable* once the store has them ([`Graph::settle`]); only durable ones are told to peers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::References;
 use crate::id::{AuthorKey, ChainId, Digest, EntryId, Position, RoomId};
@@ -15,12 +15,14 @@ mod admit;
 mod compose;
 mod difference;
 mod fork;
+mod index;
 mod roster;
 #[cfg(test)]
 mod tests;
 
 pub use difference::{Tip, Wanted};
 pub use fork::Moved;
+use index::Index;
 pub use roster::Card;
 use roster::{Rosters, SetId};
 
@@ -99,7 +101,7 @@ pub struct Graph {
     room: RoomId,
     nodes: Vec<Node>,
     others: Vec<Position>,
-    by_id: HashMap<EntryId, Position>,
+    by_id: Index,
     chains: Vec<Chain>,
     chain_index: BTreeMap<ChainId, u32>,
     heads: BTreeSet<Position>,
@@ -121,7 +123,7 @@ impl Graph {
             room,
             nodes: Vec::new(),
             others: Vec::new(),
-            by_id: HashMap::new(),
+            by_id: Index::default(),
             chains: Vec::new(),
             chain_index: BTreeMap::new(),
             heads: BTreeSet::new(),
@@ -158,7 +160,7 @@ impl Graph {
     /// Where an entry stands in the log.
     #[must_use]
     pub fn position(&self, id: &EntryId) -> Option<Position> {
-        self.by_id.get(id).copied()
+        self.by_id.find(&self.nodes, id)
     }
 
     /// The id of an admitted entry.
@@ -284,7 +286,7 @@ impl Graph {
         while self.len() > len {
             let (Some(node), Some(undo)) = (self.nodes.pop(), self.undo.pop()) else { return };
             let at = self.len();
-            self.by_id.remove(&node.id);
+            self.by_id.remove(&node.id, at);
             self.signatures.remove(&at);
             self.heads.remove(&at);
             self.heads.extend(undo.heads);

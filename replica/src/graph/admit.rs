@@ -15,7 +15,7 @@ impl Graph {
     /// # Errors
     /// When an ancestor is missing or the entry is not valid; the graph is then unchanged.
     pub fn admit(&mut self, entry: &Entry) -> Result<Admission, Refusal> {
-        if self.by_id.contains_key(&entry.id()) {
+        if self.position(&entry.id()).is_some() {
             return Ok(Admission::Known);
         }
         let record = entry.record();
@@ -79,7 +79,7 @@ impl Graph {
         if let Some(signature) = entry.signature() {
             self.signatures.insert(at, *signature);
         }
-        self.by_id.insert(entry.id(), at);
+        self.by_id.insert(&self.nodes, &entry.id());
         let claimed = record.claimed_ms.to_be_bytes();
         self.nodes.push(Node {
             id: entry.id(),

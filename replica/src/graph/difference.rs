@@ -71,7 +71,7 @@ impl Graph {
     /// asked for again.
     #[must_use]
     pub fn want(&self, tip: &Tip) -> Option<Wanted> {
-        if self.by_id.contains_key(&tip.id) {
+        if self.position(&tip.id).is_some() {
             return None;
         }
         let here = self.chain_index.get(&tip.chain).map(|&index| &self.chains[index as usize]);
