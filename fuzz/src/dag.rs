@@ -1,7 +1,7 @@
 //! Who had seen what, and whose clock said which time: whatever bytes make of it, held against the naive rule.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use replica::id::{EntryId, Position};
+use replica::id::EntryId;
 use replica::order::{Clock, OrderKey, Previous};
 use replica::timeline::Timeline;
 
@@ -83,8 +83,8 @@ impl Dag {
         let mut by_bytes = keys.clone();
         by_bytes.sort_unstable_by_key(to_bytes);
         let mut timeline = Timeline::with_span_rows_max(7 * 24 * 60 * 60 * 1000, 5);
-        for (at, key) in shuffled(&keys, self.shuffle) {
-            timeline.insert(key, at);
+        for key in shuffled(&keys, self.shuffle) {
+            timeline.insert(key);
         }
         placed.sort_unstable_by_key(|entry| (entry.naive, entry.id));
         keys.sort_unstable();
@@ -141,8 +141,8 @@ fn to_bytes(key: &OrderKey) -> [u8; 46] {
 }
 
 /// All keys with their positions, in an order that a number names.
-fn shuffled(keys: &[OrderKey], mut by: u64) -> Vec<(Position, OrderKey)> {
-    let mut left: Vec<(Position, OrderKey)> = (0..).zip(keys.iter().copied()).collect();
+fn shuffled(keys: &[OrderKey], mut by: u64) -> Vec<OrderKey> {
+    let mut left = keys.to_vec();
     let mut all = Vec::new();
     while !left.is_empty() {
         let count = left.len() as u64;

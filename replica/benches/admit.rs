@@ -74,7 +74,7 @@ fn read(room: RoomId, blocks: &[&[u8]]) -> (Graph, Timeline, [f64; 5]) {
         lap(2);
         graph.settle(graph.len());
         lap(3);
-        (first..graph.len()).for_each(|at| _ = timeline.insert(graph.key(at), at));
+        (first..graph.len()).for_each(|at| _ = timeline.insert(graph.key(at)));
         lap(4);
     }
     (graph, timeline, spent)

@@ -14,7 +14,7 @@ use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
 use crate::members::Members;
 use crate::order::OrderKey;
 use crate::store::{Damage, Log, Store, StoreError};
-use crate::timeline::Timeline;
+use crate::timeline::{Span, Timeline};
 
 mod fold;
 mod notes;
@@ -93,8 +93,6 @@ pub struct Archive {
     room: RoomId,
     store: Box<dyn Store>,
     log: Log,
-    /// Of every entry, by position.
-    keys: Vec<OrderKey>,
     /// Of the entries that do not belong to their chain's own actor.
     actors: BTreeMap<Position, Actor>,
     timeline: Timeline,
@@ -128,28 +126,26 @@ impl Archive {
         let notes = Notes::open(store.as_mut(), fresh, renew)?;
         let mut graph = Graph::new(room);
         let mut members = Members::default();
-        let mut keys = Vec::with_capacity(log.len() as usize);
+        // Until the room's first entry says its period, nothing is placed by it.
+        let is_empty = log.is_empty();
+        let period_ms = if is_empty { PERIOD_MS } else { period_ms(&log, store.as_ref(), &room)? };
+        let mut timeline = Timeline::new(period_ms);
+        timeline.reserve(log.len() as usize);
         for number in 0..log.blocks() {
             let bytes = log.read(store.as_ref(), crate::store::BlockNumber(number))?;
             for entry in block::decode(&bytes, &room, &graph).map_err(|_| Damage::Log)? {
                 let Ok(Admission::New(at)) = graph.admit(&entry) else { return Err(Damage::Log.into()) };
                 members.apply(&entry, graph.key(at));
-                keys.push(graph.key(at));
+                timeline.insert(graph.key(at));
             }
             if graph.len() - graph.durable() >= SETTLE_EVERY || number + 1 == log.blocks() {
                 graph.settle(graph.len());
             }
         }
-        // Until the room's first entry says its period, nothing is placed by it.
-        let period_ms = if graph.is_empty() { PERIOD_MS } else { period_ms(&log, store.as_ref(), &room)? };
-        let mut timeline = Timeline::new(period_ms);
-        for (key, at) in keys.iter().zip(0..) {
-            timeline.insert(*key, at);
-        }
         let off_chain = (0..graph.len()).map(|at| (at, graph.actor(at)));
         let actors = off_chain.filter(|(_, actor)| matches!(actor, Actor::Branch(_))).collect();
         let documents = Documents::default();
-        let mut archive = Self { room, store, log, keys, actors, timeline, documents, folded_to: 0 };
+        let mut archive = Self { room, store, log, actors, timeline, documents, folded_to: 0 };
         let (timeline, mut shelf, documents) = archive.parts();
         *documents = Documents::open(timeline, &mut shelf)?;
         Ok((archive, Opened { graph, members, notes }))
@@ -174,11 +170,10 @@ impl Archive {
         }
         let mut rows_after = Vec::new();
         for (row, at) in batch.blocks.iter().flat_map(|block| &block.rows).zip(first..) {
-            self.keys.push(row.key);
             if let Actor::Branch(_) = row.actor {
                 self.actors.insert(at, row.actor);
             }
-            let placed = self.timeline.insert(row.key, at);
+            let placed = self.timeline.insert(row.key);
             rows_after.push(u32::try_from(placed.rows_after).unwrap_or(u32::MAX));
             let (timeline, mut shelf, documents) = self.parts();
             documents.note(timeline, &row.key, at);
@@ -302,7 +297,7 @@ impl Archive {
             room: &self.room,
             store: self.store.as_mut(),
             log: &self.log,
-            keys: &self.keys,
+            timeline: &self.timeline,
             actors: &self.actors,
         };
         (&self.timeline, shelf, &mut self.documents)
@@ -312,10 +307,15 @@ impl Archive {
     /// between costs a rebuild, never a wrong document.
     fn forget_moved(&mut self, batch: &Batch, first: Position) -> Result<(), StoreError> {
         for (at, _) in batch.moved.iter().filter(|(at, _)| *at < first) {
-            let span = self.timeline.span_of(&self.keys[*at as usize].clock);
+            let Some(span) = self.span_of(*at) else { continue };
             crate::store::saved::forget(self.store.as_mut(), &span.to_bytes())?;
         }
         Ok(())
+    }
+
+    /// The span of an entry in the log.
+    fn span_of(&self, at: Position) -> Option<Span> {
+        self.timeline.key(at).map(|key| self.timeline.span_of(&key.clock))
     }
 
     fn rebuild_moved(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -324,7 +324,7 @@ impl Archive {
                 Actor::Branch(_) => self.actors.insert(*at, *actor),
                 Actor::Chain(_) => self.actors.remove(at),
             };
-            let span = self.timeline.span_of(&self.keys[*at as usize].clock);
+            let Some(span) = self.span_of(*at) else { continue };
             let (timeline, mut shelf, documents) = self.parts();
             documents.stale(timeline, &mut shelf, &span)?;
         }

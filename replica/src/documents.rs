@@ -150,7 +150,7 @@ impl Documents {
         count: usize,
     ) -> Result<Vec<PageRow>, S::Error> {
         let durable = timeline.newest_first(before).filter(|slot| slot.position < self.durable);
-        let slots: Vec<Slot> = durable.take(count).copied().collect();
+        let slots: Vec<Slot> = durable.take(count).collect();
         self.read(timeline, shelf, &slots)
     }
 

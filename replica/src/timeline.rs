@@ -20,7 +20,7 @@ pub use span::Span;
 use rows::Rows;
 use span::Lengths;
 
-/// One row: where it stands, and where the log has it. 56 bytes.
+/// One row: where it stands, and where the log has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Where it stands.
@@ -40,7 +40,7 @@ pub struct Placed {
     pub split: Option<Span>,
 }
 
-/// All rows in order, in memory, some 60 bytes each.
+/// All rows in order, in memory, some 52 bytes each.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     rows: Rows,
@@ -71,9 +71,14 @@ impl Timeline {
         }
     }
 
-    /// Places an admitted entry. One that is there already changes nothing.
-    pub fn insert(&mut self, key: OrderKey, position: Position) -> Placed {
-        let (inserted, rows_after) = self.rows.insert(Slot { key, position });
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        self.rows.reserve(more);
+    }
+
+    /// Places the log's next entry: the first has position 0. A key that is there already makes no second row.
+    pub fn insert(&mut self, key: OrderKey) -> Placed {
+        let (inserted, rows_after) = self.rows.insert(key);
         let span = self.span_of(&key.clock);
         if !inserted {
             return Placed { span, rows_after, split: None };
@@ -100,6 +105,12 @@ impl Timeline {
                 self.split(piece);
             }
         }
+    }
+
+    /// Where the entry at a position of the log stands.
+    #[must_use]
+    pub fn key(&self, position: Position) -> Option<&OrderKey> {
+        self.rows.key(position)
     }
 
     /// The span that holds, or would hold, an entry of this clock.
@@ -131,25 +142,25 @@ impl Timeline {
     }
 
     /// The rows of a span, oldest first.
-    pub fn slots<'a>(&'a self, span: &Span) -> impl DoubleEndedIterator<Item = &'a Slot> + use<'a> {
+    pub fn slots<'a>(&'a self, span: &Span) -> impl DoubleEndedIterator<Item = Slot> + use<'a> {
         self.rows.between(span.first_key(), span.end_key())
     }
 
     /// All rows before (older than) a key, or all there are, newest first.
-    pub fn newest_first<'a>(&'a self, before: Option<&OrderKey>) -> impl Iterator<Item = &'a Slot> + use<'a> {
+    pub fn newest_first<'a>(&'a self, before: Option<&OrderKey>) -> impl Iterator<Item = Slot> + use<'a> {
         self.rows.before(before).rev()
     }
 
     /// Up to `count` rows before (older than) a key, or the newest, newest first.
     #[must_use]
     pub fn page(&self, before: Option<&OrderKey>, count: usize) -> Vec<Slot> {
-        self.newest_first(before).take(count).copied().collect()
+        self.newest_first(before).take(count).collect()
     }
 
     /// Up to `count` rows after (newer than) a key, oldest first.
     #[must_use]
     pub fn page_after(&self, after: &OrderKey, count: usize) -> Vec<Slot> {
-        self.rows.after(after).take(count).copied().collect()
+        self.rows.after(after).take(count).collect()
     }
 
     /// How many rows stand behind (are newer than) a key.

@@ -72,7 +72,7 @@ impl Archive {
         let mut all = Vec::new();
         for stored in blocks {
             let entries = block::decode(&stored.bytes, &self.room, &names).map_err(|_| Damage::Row("log"))?;
-            let id = |at: Position| self.keys.get(at as usize).map(|key| key.id).ok_or(Damage::Log);
+            let id = |at: Position| self.timeline.key(at).map(|key| key.id).ok_or(Damage::Log);
             let ids = (stored.first..stored.first + stored.count).map(id).collect::<Result<Vec<_>, _>>()?;
             // Computed without the ids of what is outside, the ids inside come out wrong.
             let right: BTreeMap<EntryId, EntryId> =

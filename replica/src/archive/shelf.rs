@@ -8,16 +8,15 @@ use crate::document::Actor;
 use crate::documents::{Row, Shelf};
 use crate::entry::Entry;
 use crate::id::{ChainId, EntryId, Position, RoomId};
-use crate::order::OrderKey;
 use crate::store::saved::{self, Saved};
 use crate::store::{Damage, Log, Store, StoreError};
-use crate::timeline::Span;
+use crate::timeline::{Span, Timeline};
 
 pub(super) struct LogShelf<'a> {
     pub(super) room: &'a RoomId,
     pub(super) store: &'a mut dyn Store,
     pub(super) log: &'a Log,
-    pub(super) keys: &'a [OrderKey],
+    pub(super) timeline: &'a Timeline,
     pub(super) actors: &'a BTreeMap<Position, Actor>,
 }
 
@@ -62,7 +61,7 @@ impl Shelf for LogShelf<'_> {
 
 impl LogShelf<'_> {
     fn row(&self, at: Position, entry: &Entry) -> Result<Row, StoreError> {
-        let key = *self.keys.get(at as usize).ok_or(Damage::Log)?;
+        let key = *self.timeline.key(at).ok_or(Damage::Log)?;
         let own = Actor::from(entry.record().chain);
         let actor = self.actors.get(&at).copied().unwrap_or(own);
         Ok(Row { key, actor, claimed_ms: entry.record().claimed_ms, text: text_of(&entry.body()) })

@@ -71,7 +71,7 @@ impl Archive {
                 let Ok(Admission::New(at)) = graph.admit(entry) else {
                     return Err(VerifyError::Invalid(next));
                 };
-                if self.keys.get(at as usize) != Some(&graph.key(at)) {
+                if self.timeline.key(at) != Some(&graph.key(at)) {
                     return Err(VerifyError::Order(at));
                 }
             }

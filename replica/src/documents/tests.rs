@@ -89,7 +89,7 @@ impl Room {
     /// Admits a row without its becoming durable.
     fn admit(&mut self, row: Row) -> Position {
         let position = Position::try_from(self.shelf.log.len()).unwrap();
-        let placed = self.timeline.insert(row.key, position);
+        let placed = self.timeline.insert(row.key);
         self.shelf.log.push(row);
         if let Some(span) = placed.split {
             self.documents.split(&self.timeline, &mut self.shelf, &span).unwrap();

@@ -39,8 +39,8 @@ impl Documents {
     pub fn verify<S: Shelf>(&mut self, timeline: &Timeline, shelf: &mut S) -> Result<Verified, S::Error> {
         let mut verified = Verified::default();
         for span in timeline.spans() {
-            let is_durable = |slot: &&Slot| slot.position < self.durable;
-            let mut slots: Vec<Slot> = timeline.slots(&span).filter(is_durable).copied().collect();
+            let is_durable = |slot: &Slot| slot.position < self.durable;
+            let mut slots: Vec<Slot> = timeline.slots(&span).filter(is_durable).collect();
             verified.documents += 1;
             verified.rows += slots.len();
             slots.sort_unstable_by_key(|slot| slot.position);

@@ -15,9 +15,7 @@ fn key(era: u32, time_ms: u64, id: u64) -> OrderKey {
 
 fn timeline(period_ms: u64, span_rows_max: usize, keys: &[OrderKey]) -> Timeline {
     let mut timeline = Timeline::with_span_rows_max(period_ms, span_rows_max);
-    for (position, key) in keys.iter().enumerate() {
-        timeline.insert(*key, Position::try_from(position).unwrap());
-    }
+    keys.iter().for_each(|key| _ = timeline.insert(*key));
     timeline
 }
 
@@ -80,9 +78,9 @@ proptest! {
     fn pages_and_ranks_are_those_of_a_sorted_list(keys in keys(), count in 0..40_usize) {
         let mut timeline = Timeline::with_span_rows_max(1_000, 5);
         let mut sorted: Vec<OrderKey> = Vec::new();
-        for (position, key) in keys.iter().enumerate() {
+        for key in &keys {
             let place = sorted.binary_search(key);
-            let placed = timeline.insert(*key, Position::try_from(position).unwrap());
+            let placed = timeline.insert(*key);
             if let Err(place) = place {
                 sorted.insert(place, *key);
             }
@@ -112,12 +110,16 @@ fn many_rows_in_any_order_stand_in_order() {
     let rows = 20_000_u64;
     let scattered: Vec<OrderKey> = (0..rows).map(|n| key(0, n * 7_919 % rows, 0)).collect();
     let mut timeline = Timeline::new(WEEK_MS);
-    for (position, key) in scattered.iter().enumerate() {
-        let placed = timeline.insert(*key, Position::try_from(position).unwrap());
+    for key in &scattered {
+        let placed = timeline.insert(*key);
         assert_eq!(placed.rows_after, timeline.rows_after(key));
     }
     let times: Vec<u64> = timeline.newest_first(None).map(|slot| slot.key.clock.time_ms).collect();
     assert_eq!(times, (0..rows).rev().collect::<Vec<_>>());
+    for slot in timeline.newest_first(None) {
+        assert_eq!(scattered[slot.position as usize], slot.key);
+        assert_eq!(timeline.key(slot.position), Some(&slot.key));
+    }
     for time in [0, 1, 511, 512, 10_000, rows - 1] {
         assert_eq!(timeline.rows_after(&key(0, time, 0)), usize::try_from(rows - 1 - time).unwrap());
     }
@@ -128,18 +130,18 @@ fn a_week_that_outgrows_a_document_is_kept_by_day_and_its_days_by_hour() {
     let day = WEEK_MS / 7;
     let mut timeline = Timeline::with_span_rows_max(WEEK_MS, 3);
     for n in 0..3 {
-        assert_eq!(timeline.insert(key(0, day * n, 0), 0).split, None);
+        assert_eq!(timeline.insert(key(0, day * n, 0)).split, None);
     }
     let week = Span { era: 0, start_ms: 0, length_ms: WEEK_MS };
     assert_eq!(timeline.spans().collect::<Vec<_>>(), [week]);
 
-    let placed = timeline.insert(key(0, day + 1, 0), 0);
+    let placed = timeline.insert(key(0, day + 1, 0));
     assert_eq!(placed.split, Some(week));
     assert_eq!(placed.span, Span { era: 0, start_ms: day, length_ms: day });
     assert_eq!(timeline.spans().map(|span| span.length_ms).collect::<Vec<_>>(), [day; 3]);
 
-    timeline.insert(key(0, day + 2, 0), 0);
-    let placed = timeline.insert(key(0, day + day / 2, 0), 0);
+    timeline.insert(key(0, day + 2, 0));
+    let placed = timeline.insert(key(0, day + day / 2, 0));
     assert_eq!(placed.split, Some(Span { era: 0, start_ms: day, length_ms: day }));
     assert_eq!(placed.span, Span { era: 0, start_ms: day + day / 2, length_ms: day / 24 });
     assert_eq!(timeline.spans_within(&week).count(), 4);
@@ -149,12 +151,7 @@ fn a_week_that_outgrows_a_document_is_kept_by_day_and_its_days_by_hour() {
 #[test]
 fn one_millisecond_is_never_split() {
     let mut timeline = Timeline::with_span_rows_max(WEEK_MS, 2);
-    (0..50).for_each(|id| _ = timeline.insert(key(0, 5, id), 0));
+    (0..50).for_each(|id| _ = timeline.insert(key(0, 5, id)));
     assert_eq!(timeline.spans().map(|span| span.length_ms).collect::<Vec<_>>(), [1]);
-    assert_eq!(timeline.insert(key(0, 5, 99), 0).split, None);
-}
-
-#[test]
-fn a_slot_is_at_most_56_bytes() {
-    assert!(size_of::<Slot>() <= 56);
+    assert_eq!(timeline.insert(key(0, 5, 99)).split, None);
 }
