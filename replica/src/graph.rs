@@ -1,6 +1,6 @@
 //! The graph: which entries this replica has, how they hang together, and whether another one belongs with them.
 //!
-//! It keeps some 80 bytes an entry and no text. Validity is a function of an entry and its ancestors alone, so every
+//! It keeps some 100 bytes an entry and no text. Validity is a function of an entry and its ancestors alone, so every
 //! replica decides alike, whatever has arrived in which order. Entries join the graph when admitted ([`Graph::admit`])
 //! and count as *durable* once the store has them ([`Graph::settle`]); only durable ones are told to peers.
 
@@ -35,14 +35,22 @@ struct Node {
     clock: [u8; Clock::BYTES],
     claimed: [u8; 6],
     kind: u16,
-    previous: Option<Position>,
+    /// The entry before in its chain, or [`NO_POSITION`].
+    previous: Position,
     /// End of its other parents in `Graph::others`; they start where the entry's before it end.
     others_end: u32,
     /// The roster entries in its past, itself included.
     roster: SetId,
-    /// Which of its chain's branches it is on; 0 unless the author forked the chain.
-    branch: fork::BranchIndex,
 }
+
+impl Node {
+    fn previous(&self) -> Option<Position> {
+        (self.previous != NO_POSITION).then_some(self.previous)
+    }
+}
+
+/// No entry's: the length of a log is a position, too.
+const NO_POSITION: Position = Position::MAX;
 
 /// One author's chain as this replica has it.
 #[derive(Debug)]
@@ -205,7 +213,7 @@ impl Graph {
     /// The entry before in the chain.
     #[must_use]
     pub fn previous(&self, position: Position) -> Option<Position> {
-        self.nodes[position as usize].previous
+        self.nodes[position as usize].previous()
     }
 
     /// Everything an admitted entry directly follows: its `previous`, then its dependencies in ascending order of
@@ -292,7 +300,7 @@ impl Graph {
             self.heads.extend(undo.heads);
             self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
             self.rosters.rewind(undo.roster);
-            self.unplace(node.chain, node.previous, &undo.placed);
+            self.unplace(node.chain, node.previous(), &undo.placed);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {
                 chain.forks.pop();

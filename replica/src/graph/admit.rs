@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::entry::{Admit, Body, Entry, Kind};
 use crate::graph::roster::SetId;
-use crate::graph::{Admission, Chain, Graph, Node, Refusal, Undo, half, position};
+use crate::graph::{Admission, Chain, Graph, NO_POSITION, Node, Refusal, Undo, half, position};
 use crate::id::{ChainId, EntryId, Position};
 use crate::identity::{Purpose, verify};
 use crate::order::{Clock, Previous};
@@ -63,7 +63,6 @@ impl Graph {
         let roster = self.rosters.extend(past, &entry.author(), body, entry.id());
         let chain = self.chain_of(record.chain);
         let placed = self.place_on_branch(entry.id(), chain, record.seq, previous);
-        let branch = placed.branch;
         let line = &mut self.chains[chain as usize];
         if line.by_seq.len() + 1 == record.seq as usize {
             line.by_seq.push(at);
@@ -88,10 +87,9 @@ impl Graph {
             clock: clock.to_bytes(),
             claimed: [claimed[2], claimed[3], claimed[4], claimed[5], claimed[6], claimed[7]],
             kind: record.kind,
-            previous,
+            previous: previous.unwrap_or(NO_POSITION),
             others_end: position(self.others.len()),
             roster,
-            branch,
         });
         at
     }

@@ -25,6 +25,9 @@ pub struct Moved {
 #[derive(Debug, Default)]
 pub(super) struct Branches {
     firsts: Vec<EntryId>,
+    /// Of the entries that are not on their chain's first. What was taken back may be in it until its position is
+    /// given again.
+    of: BTreeMap<Position, BranchIndex>,
     /// By chain and parent: the child that stays on its parent's branch, where that is not the first admitted entry of
     /// its seq.
     heirs: BTreeMap<(u32, Option<Position>), Position>,
@@ -33,7 +36,6 @@ pub(super) struct Branches {
 /// Where an inserted entry went, and how to take that back.
 #[derive(Debug)]
 pub(super) struct Placed {
-    pub(super) branch: BranchIndex,
     pub(super) moved: Vec<Moved>,
     /// How many branches there were.
     branches: usize,
@@ -41,12 +43,30 @@ pub(super) struct Placed {
     heir: Option<Option<Position>>,
 }
 
+impl Branches {
+    fn branch(&self, at: Position) -> BranchIndex {
+        self.of.get(&at).copied().unwrap_or(0)
+    }
+
+    fn put(&mut self, at: Position, branch: BranchIndex) {
+        match branch {
+            0 => drop(self.of.remove(&at)),
+            _ => drop(self.of.insert(at, branch)),
+        }
+    }
+
+    fn start(&mut self, first: EntryId) -> BranchIndex {
+        self.firsts.push(first);
+        super::position(self.firsts.len())
+    }
+}
+
 impl Graph {
     /// Whose Automerge changes an entry belongs to: its chain's, or its branch's where the author forked the chain.
     #[must_use]
     pub fn actor(&self, at: Position) -> Actor {
         let chain = self.chain(at);
-        match self.nodes[at as usize].branch {
+        match self.branches.branch(at) {
             0 => Actor::from(chain),
             index => Actor::branch(chain, &self.branches.firsts[index as usize - 1]),
         }
@@ -65,7 +85,7 @@ impl Graph {
         undo.map_or(&[], |undo| undo.placed.moved.as_slice())
     }
 
-    /// The branch of an entry about to be inserted, and what moves off that branch for it.
+    /// Puts an entry about to be inserted on a branch, and what it takes the place of on another.
     pub(super) fn place_on_branch(
         &mut self,
         id: EntryId,
@@ -73,17 +93,20 @@ impl Graph {
         seq: u32,
         previous: Option<Position>,
     ) -> Placed {
-        let inherited = previous.map_or(0, |at| self.nodes[at as usize].branch);
+        let inherited = previous.map_or(0, |at| self.branches.branch(at));
         let branches = self.branches.firsts.len();
         let heir = self.heir(chain, seq, previous);
         if heir.is_some_and(|heir| self.id(heir) < id) {
-            return Placed { branch: self.start(id), moved: Vec::new(), branches, heir: None };
+            let branch = self.branches.start(id);
+            self.branches.put(self.len(), branch);
+            return Placed { moved: Vec::new(), branches, heir: None };
         }
         let moved = heir.map_or(Vec::new(), |heir| self.move_line(heir, chain, inherited));
         let is_first_of_seq = self.chains[chain as usize].by_seq.len() < seq as usize;
         let at = self.len();
         let heir = (!is_first_of_seq).then(|| self.branches.heirs.insert((chain, previous), at));
-        Placed { branch: inherited, moved, branches, heir }
+        self.branches.put(at, inherited);
+        Placed { moved, branches, heir }
     }
 
     /// Takes back what [`Graph::place_on_branch`] did for an entry that is removed already.
@@ -94,7 +117,7 @@ impl Graph {
             Some(None) => drop(self.branches.heirs.remove(&(chain, previous))),
             None => {}
         }
-        placed.moved.iter().for_each(|moved| self.nodes[moved.position as usize].branch = moved.from);
+        placed.moved.iter().for_each(|moved| self.branches.put(moved.position, moved.from));
     }
 
     /// The child of `previous`, which would have this seq, that stays on its branch.
@@ -104,19 +127,14 @@ impl Graph {
         noted.or_else(|| first().filter(|&first| self.previous(first) == previous))
     }
 
-    fn start(&mut self, first: EntryId) -> BranchIndex {
-        self.branches.firsts.push(first);
-        super::position(self.branches.firsts.len())
-    }
-
     /// Moves an entry and what goes on from it to a branch of its own.
     fn move_line(&mut self, first: Position, chain: u32, from: BranchIndex) -> Vec<Moved> {
-        let branch = self.start(self.id(first));
+        let branch = self.branches.start(self.id(first));
         let mut moved = Vec::new();
         let mut next = Some(first);
         while let Some(at) = next {
             moved.push(Moved { position: at, from });
-            self.nodes[at as usize].branch = branch;
+            self.branches.put(at, branch);
             next = self.heir(chain, self.seq(at).saturating_add(1), Some(at));
         }
         moved
