@@ -127,8 +127,7 @@ impl Record {
         if is_first != (self.kind == Kind::Room.number()) {
             return wrong("kind");
         }
-        Body::decode(self.kind, &self.body)?;
-        Ok(())
+        Ok(Body::check(self.kind, &self.body)?)
     }
 
     /// Hash of domain, room and record. The room is all zero for a room's first entry, whose id names the room.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::{Body, Entry};
+use crate::entry::{Body, Entry, Kind};
 use crate::id::AuthorKey;
 use crate::order::OrderKey;
 
@@ -26,6 +26,10 @@ pub struct Members {
 impl Members {
     /// Folds an entry in. Entries may come in any order that has causes first; the outcome is the same.
     pub fn apply(&mut self, entry: &Entry, key: OrderKey) {
+        // Nearly all entries are messages, and need not be read.
+        if entry.record().kind == Kind::Message.number() {
+            return;
+        }
         match entry.body() {
             Body::Room(room) => {
                 self.room_name = Some(room.name);

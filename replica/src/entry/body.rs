@@ -177,6 +177,17 @@ impl Body {
         })
     }
 
+    /// Whether bytes are the body of a kind, without taking its text.
+    ///
+    /// # Errors
+    /// Those of [`Body::decode`].
+    pub fn check(kind: u16, bytes: &[u8]) -> Result<(), BodyError> {
+        match kind {
+            k if k == Kind::Message.number() => text(bytes, MESSAGE_BYTES_MAX).map(drop),
+            _ => Self::decode(kind, bytes).map(drop),
+        }
+    }
+
     /// Reads the body of a kind.
     ///
     /// # Errors
@@ -189,13 +200,18 @@ impl Body {
                 if period_s == 0 {
                     return Err(BodyError::NotCanonical("period"));
                 }
-                Self::Room(Room { period_s, name: text(&mut rest, NAME_BYTES_MAX)? })
+                let name = text(std::mem::take(&mut rest), NAME_BYTES_MAX)?.to_owned();
+                Self::Room(Room { period_s, name })
             }
             k if k == Kind::Invite.number() => Self::Invite(decode_invite(&mut rest)?),
             k if k == Kind::Admit.number() => Self::Admit(Box::new(decode_admit(&mut rest)?)),
             k if k == Kind::Leave.number() => Self::Leave,
-            k if k == Kind::Nickname.number() => Self::Nickname(text(&mut rest, NAME_BYTES_MAX)?),
-            k if k == Kind::Message.number() => Self::Message(text(&mut rest, MESSAGE_BYTES_MAX)?),
+            k if k == Kind::Nickname.number() => {
+                Self::Nickname(text(std::mem::take(&mut rest), NAME_BYTES_MAX)?.to_owned())
+            }
+            k if k == Kind::Message.number() => {
+                Self::Message(text(std::mem::take(&mut rest), MESSAGE_BYTES_MAX)?.to_owned())
+            }
             kind => return Ok(Self::Unknown { kind }),
         };
         if rest.is_empty() { Ok(body) } else { Err(BodyError::Length) }
@@ -230,12 +246,10 @@ fn sound(key: AuthorKey) -> Result<AuthorKey, BodyError> {
     if is_sound(&key) { Ok(key) } else { Err(BodyError::NotCanonical("key")) }
 }
 
-/// The rest as text of 1 to `max` bytes.
-fn text(rest: &mut &[u8], max: usize) -> Result<String, BodyError> {
-    if rest.is_empty() || rest.len() > max {
+/// Text of 1 to `max` bytes.
+fn text(bytes: &[u8], max: usize) -> Result<&str, BodyError> {
+    if bytes.is_empty() || bytes.len() > max {
         return Err(BodyError::Length);
     }
-    let text = str::from_utf8(rest).map_err(|_| BodyError::Text)?;
-    *rest = &[];
-    Ok(text.to_owned())
+    str::from_utf8(bytes).map_err(|_| BodyError::Text)
 }

@@ -303,3 +303,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn checking_a_body_accepts_what_reading_it_does() {
+    let texts = [
+        vec![],
+        b"hi".to_vec(),
+        vec![0xff, 0xfe],
+        vec![b'x'; MESSAGE_BYTES_MAX],
+        vec![b'x'; MESSAGE_BYTES_MAX + 1],
+    ];
+    for kind in 0..=Kind::Edit.number() {
+        for bytes in &texts {
+            assert_eq!(Body::check(kind, bytes), Body::decode(kind, bytes).map(drop), "{kind}");
+        }
+    }
+}

@@ -31,13 +31,15 @@ impl Graph {
             return Err(Refusal::WrongPrevious);
         }
         let parents = || previous.iter().chain(&others);
-        let sets: Vec<SetId> = parents().map(|parent| self.nodes[*parent as usize].roster).collect();
-        let past = self.rosters.union(&sets);
-        let body = entry.body();
-        if record.kind != Kind::Room.number() && !self.rosters.is_member(&entry.author(), past) {
+        let past = self.rosters.union(parents().map(|parent| self.nodes[*parent as usize].roster));
+        if record.kind != Kind::Room.number()
+            && !previous.is_some_and(|previous| self.had_past(previous, past))
+            && !self.rosters.is_member(&entry.author(), past)
+        {
             return Err(Refusal::NotMember);
         }
-        if let Body::Admit(admit) = &body {
+        let roster_body = Kind::is_roster(record.kind).then(|| entry.body());
+        if let Some(Body::Admit(admit)) = &roster_body {
             self.check_admission(entry, admit, past)?;
         }
         let clock = Clock::derive(
@@ -45,13 +47,19 @@ impl Graph {
             previous.map(|at| Previous { claimed_ms: self.claimed_ms(at), clock: self.key(at).clock }),
             parents().map(|parent| self.key(*parent).clock),
         );
-        Ok(Admission::New(self.insert(entry, &body, previous, &others, clock, past)))
+        Ok(Admission::New(self.insert(entry, roster_body.as_ref(), previous, &others, clock, past)))
+    }
+
+    /// Whether an entry had these roster entries in its past, so that its author was a member by them.
+    fn had_past(&self, at: Position, past: SetId) -> bool {
+        let node = &self.nodes[at as usize];
+        node.roster == past && !Kind::is_roster(node.kind)
     }
 
     fn insert(
         &mut self,
         entry: &Entry,
-        body: &Body,
+        roster_body: Option<&Body>,
         previous: Option<Position>,
         others: &[Position],
         clock: Clock,
@@ -60,8 +68,12 @@ impl Graph {
         let record = entry.record();
         let at = self.len();
         let mark = self.rosters.mark();
-        let roster = self.rosters.extend(past, &entry.author(), body, entry.id());
-        let chain = self.chain_of(record.chain);
+        let extend = |body| self.rosters.extend(past, &entry.author(), body, entry.id());
+        let roster = roster_body.map_or(past, extend);
+        let chain = match previous {
+            Some(previous) => self.nodes[previous as usize].chain,
+            None => self.chain_of(record.chain),
+        };
         let placed = self.place_on_branch(entry.id(), chain, record.seq, previous);
         let line = &mut self.chains[chain as usize];
         if line.by_seq.len() + 1 == record.seq as usize {

@@ -108,8 +108,8 @@ impl Default for Rosters {
 
 impl Rosters {
     /// The union of several sets.
-    pub(super) fn union(&mut self, sets: &[SetId]) -> SetId {
-        sets.iter().copied().reduce(|a, b| self.union_of(a, b)).unwrap_or(0)
+    pub(super) fn union(&mut self, sets: impl Iterator<Item = SetId>) -> SetId {
+        sets.reduce(|a, b| self.union_of(a, b)).unwrap_or(0)
     }
 
     fn union_of(&mut self, a: SetId, b: SetId) -> SetId {
@@ -190,11 +190,10 @@ impl Rosters {
         leave_counts: impl Fn(Index) -> bool,
     ) -> bool {
         let Some(indices) = self.by_subject.get(author) else { return false };
-        let (leaves, admissions): (Vec<Index>, Vec<Index>) =
-            indices.iter().partition(|&&at| self.entries[at].is_leave);
-        admissions.into_iter().filter(|&admission| admission_counts(admission)).any(|admission| {
+        let all = |is_leave| indices.iter().copied().filter(move |&at| self.entries[at].is_leave == is_leave);
+        all(false).filter(|&admission| admission_counts(admission)).any(|admission| {
             let past = &self.sets[self.entries[admission].past as usize];
-            leaves.iter().all(|&leave| past.contains(leave) || !leave_counts(leave))
+            all(true).all(|leave| past.contains(leave) || !leave_counts(leave))
         })
     }
 
