@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::References;
+use crate::entry::Kind;
 use crate::id::{AuthorKey, ChainId, Digest, EntryId, Position, RoomId};
 use crate::identity::Signature;
 use crate::order::{Clock, OrderKey};
@@ -117,6 +118,8 @@ pub struct Graph {
     branches: fork::Branches,
     undo: Vec<Undo>,
     durable: Position,
+    /// Of the durable entries.
+    messages: u64,
     tips: BTreeSet<Position>,
     /// Of the tips, and of what is not durable yet.
     signatures: BTreeMap<Position, Signature>,
@@ -139,6 +142,7 @@ impl Graph {
             branches: fork::Branches::default(),
             undo: Vec::new(),
             durable: 0,
+            messages: 0,
             tips: BTreeSet::new(),
             signatures: BTreeMap::new(),
             digest: Digest([0; 32]),
@@ -318,6 +322,7 @@ impl Graph {
     /// Says that the entries below this position are durable: they may be told to peers, and are never taken back.
     pub fn settle(&mut self, durable: Position) {
         for at in self.durable..durable {
+            self.messages += u64::from(self.kind(at) == Kind::Message.number());
             if let Some(previous) = self.previous(at) {
                 self.tips.remove(&previous);
                 self.signatures.remove(&previous);
@@ -333,6 +338,12 @@ impl Graph {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// How many of the durable entries are messages.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// How many entries are durable.

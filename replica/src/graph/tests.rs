@@ -145,10 +145,11 @@ fn only_what_is_durable_is_told() {
     assert_eq!((graph.tips(), graph.durable()), (Vec::new(), 0));
     assert_eq!(graph.digest(), Graph::new(world.room).digest());
     graph.settle(1);
-    assert_eq!(graph.tips().len(), 1);
+    assert_eq!((graph.tips().len(), graph.messages()), (1, 0));
     assert_eq!(graph.segment(&world.log[1].id(), &[]), None);
     assert_eq!(graph.segment(&world.log[0].id(), &[]), Some(vec![0]));
     graph.settle(2);
+    assert_eq!(graph.messages(), 1);
     let tip = Tip { chain: chain(0, 1), seq: 2, id: world.log[1].id() };
     assert_eq!(graph.tips(), [tip]);
     let hash =

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use replica::entry::Kind;
-
 use crate::book::{Book, Known, Source, Trouble};
 use crate::conversation::{SayError, check_name};
 use crate::engine::{Command, Engine, Event, Input};
@@ -119,8 +117,7 @@ fn describe(engine: &Engine, status: &mut Status) {
     let (graph, members) = (conversation.graph(), conversation.members());
     status.is_member = graph.is_member(&conversation.me());
     status.entries = u64::from(graph.durable());
-    let messages = (0..graph.durable()).filter(|at| graph.kind(*at) == Kind::Message.number());
-    status.messages = messages.count() as u64;
+    status.messages = graph.messages();
     status.heads = graph.heads().map(|at| graph.id(at)).collect();
     status.heads.sort_unstable();
     status.digest = graph.digest();
