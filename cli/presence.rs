@@ -42,8 +42,7 @@ impl Presence {
             }
             Event::Bye { bye, .. } => {
                 // In a large room links come and go; who is not linked to us is linked to others.
-                self.is_doubled_there =
-                    matches!(bye.reason, ByeReason::Duplicate | ByeReason::EnoughLinks);
+                self.is_doubled_there = matches!(bye.reason, ByeReason::Duplicate | ByeReason::EnoughLinks);
                 None
             }
             Event::PeerGone { connection, author } => {
