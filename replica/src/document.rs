@@ -123,17 +123,30 @@ impl Document {
         change
     }
 
-    /// The document in Automerge's own format, compressed. The bytes depend on the order of arrival; the heads do not.
+    /// The document in Automerge's own format, for whoever compresses it. The bytes depend on the order of arrival; the
+    /// heads do not.
     ///
     /// # Errors
     /// When Automerge fails on it; then it must be dropped.
     pub fn save(&self) -> Result<Vec<u8>, DocumentError> {
-        let options = SaveOptions { deflate: true, retain_orphans: false };
+        self.to_bytes(false)
+    }
+
+    /// The same, compressed as Automerge does it.
+    ///
+    /// # Errors
+    /// As [`Document::save`].
+    pub fn export(&self) -> Result<Vec<u8>, DocumentError> {
+        self.to_bytes(true)
+    }
+
+    fn to_bytes(&self, deflate: bool) -> Result<Vec<u8>, DocumentError> {
+        let options = SaveOptions { deflate, retain_orphans: false };
         catch_unwind(AssertUnwindSafe(|| self.inner.save_with_options(options)))
             .map_err(|_| DocumentError::Panicked)
     }
 
-    /// Opens what [`Document::save`] wrote. Only for bytes this replica wrote itself and has checked by their hash:
+    /// Opens what [`Document::save`] or [`Document::export`] wrote. Only for bytes this replica wrote itself and has checked by their hash:
     /// Automerge's parser is not to be shown anyone else's.
     ///
     /// # Errors

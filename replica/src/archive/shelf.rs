@@ -29,13 +29,13 @@ impl Shelf for LogShelf<'_> {
 
     fn load(&mut self, span: &Span) -> Result<Option<(Vec<u8>, Position)>, StoreError> {
         Ok(match saved::load(self.store, &span.to_bytes())? {
-            Saved::Document { bytes, reached } => Some((bytes, reached)),
+            Saved::Document { bytes, reached } => inflated(&bytes).map(|document| (document, reached)),
             Saved::Absent | Saved::Damaged => None,
         })
     }
 
     fn save(&mut self, span: &Span, document: &[u8], reached: Position) -> Result<(), StoreError> {
-        saved::save(self.store, &span.to_bytes(), document, reached)
+        saved::save(self.store, &span.to_bytes(), &deflated(document)?, reached)
     }
 
     fn forget(&mut self, span: &Span) -> Result<(), StoreError> {
@@ -58,6 +58,25 @@ impl Shelf for LogShelf<'_> {
         Ok(rows)
     }
 }
+
+/// A document as it is kept: its length u32, and zstd, which is faster than the compression Automerge does by itself.
+fn deflated(document: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let too_large = StoreError::TooLarge { bytes: document.len() };
+    let length = u32::try_from(document.len()).map_err(|_| too_large)?;
+    let mut kept = length.to_be_bytes().to_vec();
+    kept.extend_from_slice(&zstd::bulk::compress(document, LEVEL)?);
+    Ok(kept)
+}
+
+/// The inverse; none for bytes that are not ours.
+fn inflated(kept: &[u8]) -> Option<Vec<u8>> {
+    let (length, packed) = kept.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    zstd::bulk::decompress(packed, length).ok().filter(|document| document.len() == length)
+}
+
+/// zstd's level: documents are written behind everything else, and read when somebody scrolls.
+const LEVEL: i32 = 3;
 
 impl LogShelf<'_> {
     fn row(&self, at: Position, entry: &Entry) -> Result<Row, StoreError> {

@@ -152,7 +152,8 @@ impl Documents {
         span: &Span,
     ) -> Result<(), S::Error> {
         let Some(loaded) = self.loaded.get_mut(span) else { return Ok(()) };
-        let Ok(bytes) = save_checked(&loaded.document) else { return self.fail(timeline, shelf, span) };
+        let saved = loaded.document.save().and_then(|bytes| checked(&loaded.document, bytes));
+        let Ok(bytes) = saved else { return self.fail(timeline, shelf, span) };
         shelf.save(span, &bytes, loaded.reached)?;
         loaded.unsaved = 0;
         Ok(())
@@ -193,9 +194,8 @@ impl Documents {
     }
 }
 
-/// The document's bytes, once they are seen to load as the same.
-pub(super) fn save_checked(document: &Document) -> Result<Vec<u8>, DocumentError> {
-    let bytes = document.save()?;
+/// A document's bytes, once they are seen to load as the same.
+pub(super) fn checked(document: &Document, bytes: Vec<u8>) -> Result<Vec<u8>, DocumentError> {
     let is_same = Document::load(&bytes)?.heads() == document.heads();
     if is_same { Ok(bytes) } else { Err(DocumentError::Unreadable) }
 }

@@ -4,7 +4,7 @@ use crate::document::{Document, DocumentError, KeyPrefix};
 use crate::id::Position;
 use crate::timeline::{Slot, Span, Timeline};
 
-use super::upkeep::{BATCH_ROWS_MAX, save_checked};
+use super::upkeep::{BATCH_ROWS_MAX, checked};
 use super::{Documents, Row, Shelf};
 
 /// What [`Documents::verify`] found.
@@ -88,7 +88,7 @@ pub fn export<S: Shelf>(shelf: &mut S, end: Position) -> Result<Vec<u8>, ExportE
         let rows = shelf.rows(batch).map_err(ExportError::Shelf)?;
         apply(&mut document, &rows).map_err(ExportError::Document)?;
     }
-    save_checked(&document).map_err(ExportError::Document)
+    document.export().and_then(|bytes| checked(&document, bytes)).map_err(ExportError::Document)
 }
 
 fn apply(document: &mut Document, rows: &[Row]) -> Result<(), DocumentError> {
