@@ -15,6 +15,8 @@ use crate::text;
 #[derive(Debug, Default)]
 pub(crate) struct History {
     progress: Progress,
+    /// The newest there is elsewhere, until it is known whether the rest is there in a moment anyway.
+    newest: Vec<Glimpse>,
     due: Option<Pin<Box<Sleep>>>,
 }
 
@@ -22,6 +24,12 @@ impl History {
     /// Somebody came: much may follow.
     pub(crate) fn expect(&mut self) {
         self.due.get_or_insert_with(|| Box::pin(sleep(FIRST_LOOK)));
+    }
+
+    /// The newest there is came ahead of the rest.
+    pub(crate) fn foresee(&mut self, newest: Vec<Glimpse>) {
+        self.newest = newest;
+        self.due = Some(Box::pin(sleep(A_MOMENT)));
     }
 
     /// Until it is time to say how much has come.
@@ -41,6 +49,13 @@ impl Chat<'_> {
     pub(super) async fn on_history_due(&mut self) -> anyhow::Result<()> {
         self.history.due = None;
         let status = self.client.status().await?;
+        let newest = std::mem::take(&mut self.history.newest);
+        if !newest.is_empty() {
+            self.history.expect();
+            if status.peers.iter().any(|peer| peer.missing_here > 0) {
+                self.show_newest(&newest)?;
+            }
+        }
         if let Some(Part { done, total }) = self.history.progress.of(&status) {
             self.history.due = Some(Box::pin(sleep(NEXT_LOOK)));
             if self.on_screen {
@@ -51,7 +66,7 @@ impl Chat<'_> {
     }
 
     /// Shows what is newest elsewhere, dimmed: it has no past here yet.
-    pub(super) fn on_preview(&mut self, glimpses: &[Glimpse]) -> io::Result<()> {
+    fn show_newest(&mut self, glimpses: &[Glimpse]) -> io::Result<()> {
         if !self.on_screen || self.config.quiet {
             return Ok(());
         }
@@ -68,6 +83,9 @@ impl Chat<'_> {
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 const NEXT_LOOK: Duration = Duration::from_secs(3);
+
+/// What comes sooner than this needs no announcement.
+const A_MOMENT: Duration = Duration::from_millis(400);
 
 /// Half a screen.
 const SHOWN: usize = 12;

@@ -116,7 +116,7 @@ impl Chat<'_> {
         }
         match event {
             Event::Row(row) => self.on_row(*row)?,
-            Event::Preview(glimpses) => self.on_preview(&glimpses)?,
+            Event::Preview(glimpses) => self.history.foresee(glimpses),
             Event::Written { tag, id } => {
                 if let Some(Asked::Say) = self.asked.remove(&tag) {
                     self.delivery.wrote();

@@ -270,7 +270,8 @@ fn a_proof_has_one_form() {
             let short = check_forged(initiator, |place| proof::write(&invited, place)[..cut].to_vec());
             assert_eq!(short, Some(HandshakeError::Malformed), "{cut} of {length} bytes");
         }
-        for (at, value) in [(0, 2), (97, 3), (97, 33), (98 + 192, 2)] {
+        // With one card more the last byte of a signature would stand where the flag is, and may be one.
+        for (at, value) in [(0, 2), (97, 4), (97, 33), (98 + 192, 2)] {
             let wrong = check_forged(initiator, |place| {
                 let mut bytes = proof::write(&invited, place);
                 assert_eq!(bytes.len(), length);

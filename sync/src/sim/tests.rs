@@ -5,6 +5,7 @@ use replica::id::EntryId;
 use super::{START_MS, ScriptError, World, begin, run, steps};
 use crate::engine::{Command, Event, Standing};
 
+mod lies;
 mod overlay;
 mod preview;
 mod resume;
