@@ -82,6 +82,7 @@ impl Watch {
                 self.reached.insert(*connection, *author);
             }
             Event::Agreed { connection, author, address, sent, received, millis } => {
+                self.knocking.remove(address);
                 self.reached.insert(*connection, *author);
                 let outcome = Outcome {
                     address: address.clone(),

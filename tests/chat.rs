@@ -130,6 +130,23 @@ fn two_who_each_tried_it_alone_end_up_in_one_room() {
 }
 
 #[test]
+fn whoever_moves_into_the_others_room_is_waited_for() {
+    // Their keys decide who moves.
+    for _ in 0..6 {
+        let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+        let at = free_address();
+        let mut in_ann = ann.chat(&at, &["--open"]);
+        let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &at]);
+        in_bob.say("hello");
+        in_ann.reads("hello");
+        in_ann.say("welcome");
+        in_bob.reads("welcome");
+        assert_eq!(in_bob.finish(), Some(0));
+        assert_eq!(in_ann.finish(), Some(0));
+    }
+}
+
+#[test]
 fn two_homes_with_one_key_are_one_member() {
     let (first, second) = (Home::new("ann"), Home::new("ann"));
     let ticket = first.invite();

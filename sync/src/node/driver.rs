@@ -41,6 +41,8 @@ pub(super) struct Driver {
     pub(super) connected: BTreeMap<String, ConnectionId>,
     /// Host names being looked up: the address as it was named, whether to knock there, and what it resolves to.
     pub(super) lookups: JoinSet<(String, bool, Option<SocketAddr>)>,
+    /// Addresses where a knock was just answered, until when whoever is there may need to come into our room.
+    pub(super) moving: BTreeMap<String, u64>,
     /// Admissions that a knocker waits for.
     pub(super) admissions: BTreeMap<Tag, ConnectionId>,
     pub(super) next_admission: Tag,
@@ -114,6 +116,7 @@ impl Driver {
             dials: BTreeMap::new(),
             connected: BTreeMap::new(),
             lookups: JoinSet::new(),
+            moving: BTreeMap::new(),
             admissions: BTreeMap::new(),
             next_admission: ADMISSION_TAGS,
             makes_room_for: Vec::new(),
@@ -344,7 +347,7 @@ impl Driver {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,6 +1,7 @@
 //! What the network brings, and where it goes: to the engine, or to the lobby.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use crate::book::Trouble;
 use crate::channel::{Answers, Credentials, Offer, Peer, RoomKey};
@@ -8,7 +9,7 @@ use crate::conversation::ConnectionId;
 use crate::engine::{Command, Input};
 use crate::limits::TICKET_ADDRESSES_MAX;
 use crate::lobby::{Output as Lobbied, Situation};
-use crate::node::driver::Driver;
+use crate::node::driver::{Driver, millis};
 use crate::node::{Listen, NodeError, NodeEvent};
 use crate::ticket::Ticket;
 use crate::transport::{DialError, ListenError, TransportEvent};
@@ -100,7 +101,9 @@ impl Driver {
         let now = self.clock.now().monotonic_ms;
         if knock {
             self.book.ended(&named, Some(trouble), now, &mut self.rng);
-            if is_other {
+            if is_other && self.is_on_its_way(&named) {
+                tracing::debug!(%named, "not in our room yet");
+            } else if is_other {
                 self.tell(NodeEvent::OtherRoom { address: named });
             } else if self.engine.is_none() {
                 self.tell(NodeEvent::Engine(crate::engine::Event::DialFailed { address: named, trouble }));
@@ -112,14 +115,20 @@ impl Driver {
 
     /// An address that the engine dialled is no member of our room: knock there, if we are alone.
     pub(super) fn on_dial_trouble(&mut self, named: &str, trouble: Trouble) {
-        if trouble != Trouble::RoomRefused || !self.is_named(named) {
+        let is_undecided = self.lobby.asks(named) || self.is_on_its_way(named);
+        if trouble != Trouble::RoomRefused || !self.is_named(named) || is_undecided {
             return;
         }
         if !self.situation().is_alone {
             self.tell(NodeEvent::OtherRoom { address: named.to_owned() });
-        } else if !self.lobby.asks(named) && !self.lobby.is_moving() {
+        } else if !self.lobby.is_moving() {
             self.dial(named.to_owned(), true);
         }
+    }
+
+    /// Whether whoever is at an address may be on the way into our room.
+    fn is_on_its_way(&self, address: &str) -> bool {
+        self.moving.get(address).is_some_and(|until_ms| self.clock.now().monotonic_ms < *until_ms)
     }
 
     fn is_named(&self, address: &str) -> bool {
@@ -142,7 +151,11 @@ impl Driver {
                     let crate::lobby::Knocker { author, name, address, .. } = knocker;
                     self.tell(NodeEvent::Knocking { name, author, address });
                 }
-                Lobbied::Answered(address) => self.tell(NodeEvent::KnockAnswered { address }),
+                Lobbied::Answered(address) => {
+                    let until_ms = self.clock.now().monotonic_ms + millis(MOVE_TIME);
+                    self.moving.insert(address.clone(), until_ms);
+                    self.tell(NodeEvent::KnockAnswered { address });
+                }
             }
         }
     }
@@ -250,3 +263,6 @@ const USUAL_PORT: u16 = 7400;
 
 /// How many ports from there on are tried before any free one is taken.
 const PORTS_TRIED: u16 = 50;
+
+/// Whoever moves into our room closes one store and opens another: until then its old room answers.
+const MOVE_TIME: Duration = Duration::from_secs(10);
