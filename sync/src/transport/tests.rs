@@ -368,7 +368,7 @@ async fn what_came_before_a_connection_broke_is_delivered() {
         raw.send(&encode(&ack(number)), 100).await;
     }
     // It has come before the connection breaks.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     socket2::SockRef::from(&raw.socket).set_linger(Some(Duration::ZERO)).unwrap();
     drop(raw);
     for _ in 0..3 {
