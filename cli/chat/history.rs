@@ -17,6 +17,8 @@ pub(crate) struct History {
     progress: Progress,
     /// The newest there is elsewhere, until it is known whether the rest is there in a moment anyway.
     newest: Vec<Glimpse>,
+    /// Whether it was shown: once is enough.
+    was_shown: bool,
     due: Option<Pin<Box<Sleep>>>,
 }
 
@@ -52,7 +54,8 @@ impl Chat<'_> {
         let newest = std::mem::take(&mut self.history.newest);
         if !newest.is_empty() {
             self.history.expect();
-            if status.peers.iter().any(|peer| peer.missing_here > 0) {
+            let is_of_use = status.peers.iter().any(|peer| peer.missing_here > 0);
+            if is_of_use && !std::mem::replace(&mut self.history.was_shown, true) {
                 self.show_newest(&newest)?;
             }
         }

@@ -8,15 +8,13 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
 
-use replica::id::{AuthorKey, StoreId};
-
 use crate::limits::{LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN, REDIAL_MAX, REDIAL_MIN};
 
 #[cfg(test)]
 mod tests;
 
 /// One store of one author: what counts as one member.
-pub type Endpoint = (AuthorKey, StoreId);
+pub type Endpoint = replica::archive::Peer;
 
 /// How an address got into the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

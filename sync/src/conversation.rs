@@ -93,7 +93,7 @@ pub struct Conversation {
     drafts: BTreeMap<u64, Draft>,
     next_draft: u64,
     home_drafts_taken: u64,
-    met: BTreeMap<(AuthorKey, StoreId), Met>,
+    met: BTreeMap<Peer, Met>,
     staged: VecDeque<Unit>,
     staged_extra: Batch,
     staged_drafts: Vec<(Option<Tag>, Draft)>,
@@ -293,13 +293,13 @@ impl Conversation {
 
     /// How things stood when we last agreed with a peer's store, unless one of the two has less than it had then.
     #[must_use]
-    pub fn met(&self, peer: &(AuthorKey, StoreId), its_entries: u64) -> Option<Met> {
+    pub fn met(&self, peer: &Peer, its_entries: u64) -> Option<Met> {
         let had = |met: &&Met| u64::from(met.entries) <= its_entries && met.entries <= self.graph.durable();
         self.met.get(peer).filter(had).copied()
     }
 
     /// Notes how things stand with a peer's store, for when it is met again. None: what is noted proved wrong.
-    pub fn note_met(&mut self, peer: (AuthorKey, StoreId), met: Option<Met>) {
+    pub fn note_met(&mut self, peer: Peer, met: Option<Met>) {
         if self.met.get(&peer) == met.as_ref() || self.read_only {
             return;
         }

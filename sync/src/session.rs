@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use replica::graph::Tip;
-use replica::id::{AuthorKey, Digest, Position, StoreId};
+use replica::id::{AuthorKey, Digest, Position};
 
+use crate::book::Endpoint;
 use crate::conversation::ConnectionId;
 use crate::limits::WINDOW_BYTES;
 use crate::wire::Hello;
@@ -105,7 +106,7 @@ impl Session {
     }
 
     /// The peer's name among connections: the same person from the same store.
-    pub(crate) fn endpoint(&self) -> Option<(AuthorKey, StoreId)> {
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
         self.hello.map(|hello| (self.author, hello.store))
     }
 }

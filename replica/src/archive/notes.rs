@@ -42,7 +42,7 @@ pub struct Notes {
     /// Drafts that the home kept before there was a room are here, or were, up to this number.
     pub home_drafts_taken: u64,
     /// When this store last agreed with others, by author and store.
-    pub met: BTreeMap<(AuthorKey, StoreId), Met>,
+    pub met: BTreeMap<Peer, Met>,
     /// What is kept of where members can be reached, as it was given.
     pub whereabouts: BTreeMap<Peer, Vec<u8>>,
 }
@@ -142,7 +142,7 @@ fn read_drafts(store: &dyn Store) -> Result<BTreeMap<u64, Draft>, StoreError> {
     values.into_iter().map(draft).collect()
 }
 
-fn read_met(store: &dyn Store) -> Result<BTreeMap<(AuthorKey, StoreId), Met>, StoreError> {
+fn read_met(store: &dyn Store) -> Result<BTreeMap<Peer, Met>, StoreError> {
     let met = |found: Result<Row, StoreError>| {
         let (key, value) = found?;
         let mut name = key.get(MET.len()..).ok_or(Damage::Row(NOTES))?;

@@ -117,7 +117,7 @@ impl Engine {
             && record.expires_ms < wall_ms.saturating_add(millis(ADDRESS_LIFE).saturating_mul(2));
         let has_room = known.is_some() || has_room_for(&self.records, &record.author);
         let is_me = endpoint == (self.conversation.me(), self.conversation.store());
-        if is_me || !has_room || !is_newer || !holds {
+        if is_me || !has_room || !is_newer || !holds || !record.is_authentic() {
             return false;
         }
         if !self.conversation.graph().is_member(&record.author) {
@@ -125,9 +125,6 @@ impl Engine {
             if has_room_for(&self.early_records, &record.author) {
                 self.early_records.insert(endpoint, record.clone());
             }
-            return false;
-        }
-        if !record.is_authentic() {
             return false;
         }
         let is_news = known.is_none_or(|known| {

@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 
-use replica::id::EntryId;
+use replica::id::{Digest, EntryId, StoreId};
 
 use super::{START_MS, ScriptError, World, begin, run, steps};
-use crate::engine::{Command, Event, Standing};
+use crate::conversation::ConnectionId;
+use crate::engine::{Command, Event, Input, Standing};
+use crate::wire::{Frame, Hello, PROTOCOL};
 
 mod lies;
 mod overlay;
@@ -66,6 +68,19 @@ fn name(world: &World, index: usize) -> String {
 fn is_notice(text: &str) -> bool {
     ["made the room", "is called", "let ", "published", "left"].iter().any(|start| text.starts_with(start))
 }
+
+/// Connects somebody to a replica who is b by key, from a store of its own, and says that it has so many entries.
+fn connect_stranger(world: &mut World, to: usize, entries: u64) {
+    let proof = world.replicas()[1].proof(&world.room(), [7; 32]);
+    let address = "elsewhere".to_owned();
+    world.handle(to, Input::Connected { connection: STRANGER, address, dialed: false, proof });
+    let (store, digest) = (StoreId([9; 16]), Digest([9; 32]));
+    let hello = Hello { protocol: PROTOCOL, store, digest, entries };
+    world.handle(to, Input::Frame(STRANGER, Frame::Hello(hello)));
+}
+
+/// The number of that connection.
+const STRANGER: ConnectionId = ConnectionId(u64::MAX);
 
 /// How one replica stands with those it is connected to.
 fn standings(world: &World, name: &str) -> Vec<(String, Standing)> {

@@ -1,23 +1,10 @@
 //! Peers that are not what they were, or not what they say.
 
-use replica::id::{Digest, StoreId};
+use replica::id::Digest;
 
-use super::{SEEDS, World, begin, check_kept, ids, run, said, steps};
-use crate::conversation::ConnectionId;
+use super::{SEEDS, STRANGER, begin, check_kept, connect_stranger, ids, run, said, steps};
 use crate::engine::Input;
-use crate::wire::{Frame, Have, Hello, PROTOCOL, Ping, Tip};
-
-/// A connection to a replica from somebody who is b by key, from a store of its own, and says that it has much.
-const LIAR: ConnectionId = ConnectionId(u64::MAX);
-
-fn connect_liar(world: &mut World, to: usize) {
-    let proof = world.replicas()[1].proof(&world.room(), [7; 32]);
-    let address = "elsewhere".to_owned();
-    world.handle(to, Input::Connected { connection: LIAR, address, dialed: false, proof });
-    let (store, digest) = (StoreId([9; 16]), Digest([9; 32]));
-    let hello = Hello { protocol: PROTOCOL, store, digest, entries: 10_000 };
-    world.handle(to, Input::Frame(LIAR, Frame::Hello(hello)));
-}
+use crate::wire::{Frame, Have, Ping, Tip};
 
 #[test]
 fn who_lost_a_part_of_its_disk_since_we_agreed_is_told_what_it_lacks() {
@@ -38,7 +25,7 @@ fn what_one_peer_withholds_another_one_gives() {
         let before = "a: hi | b: yo | a writes 10 | settle | c joins | cut c";
         let mut world = begin(seed, before);
         steps(before).for_each(|step| world.step(step).unwrap());
-        connect_liar(&mut world, 2);
+        connect_stranger(&mut world, 2, 10_000);
         // It tells what there is, and never hands it over.
         let graph = world.replicas()[1].engine.as_ref().unwrap().conversation().graph();
         let tip = |(tip, signature): (replica::graph::Tip, _)| Tip {
@@ -48,12 +35,12 @@ fn what_one_peer_withholds_another_one_gives() {
             signature,
         };
         let tips = graph.signed_tips(0).into_iter().map(tip).collect();
-        world.handle(2, Input::Frame(LIAR, Frame::Have(Have { tips, last: true })));
+        world.handle(2, Input::Frame(STRANGER, Frame::Have(Have { tips, last: true })));
         world.step("heal").unwrap();
         for _ in 0..60 {
             // It is there all the time.
             let ping = Ping { digest: Digest([9; 32]), at_rest: false };
-            world.handle(2, Input::Frame(LIAR, Frame::Ping(ping)));
+            world.handle(2, Input::Frame(STRANGER, Frame::Ping(ping)));
             world.pass(1_000);
         }
         assert_eq!(ids(&mut world, 2), ids(&mut world, 1), "seed {seed}");

@@ -1,11 +1,8 @@
 //! What a newcomer sees first.
 
-use replica::id::{Digest, StoreId};
-
-use super::{SEEDS, begin, run, said, steps};
-use crate::conversation::ConnectionId;
+use super::{SEEDS, STRANGER, begin, connect_stranger, run, said, steps};
 use crate::engine::{Event, Glimpse, Input};
-use crate::wire::{Frame, Hello, PROTOCOL};
+use crate::wire::Frame;
 
 /// What a replica was shown ahead of its history.
 fn glimpses(told: &[Event]) -> Vec<&[Glimpse]> {
@@ -52,14 +49,8 @@ fn who_lacks_little_is_shown_nothing_ahead() {
 fn a_preview_that_is_none_ends_its_connection_unless_nobody_needs_one() {
     for (entries, is_needed) in [(10_000, true), (2, false)] {
         let mut world = run(1, "a: hello | b: you | settle").unwrap();
-        let (room, connection) = (world.room(), ConnectionId(u64::MAX));
-        let proof = world.replicas()[1].proof(&room, [7; 32]);
-        let address = "elsewhere".to_owned();
-        world.handle(0, Input::Connected { connection, address, dialed: false, proof });
-        let (store, digest) = (StoreId([9; 16]), Digest([9; 32]));
-        let hello = Hello { protocol: PROTOCOL, store, digest, entries };
-        world.handle(0, Input::Frame(connection, Frame::Hello(hello)));
-        world.handle(0, Input::Frame(connection, Frame::Preview(vec![1, 2, 3])));
+        connect_stranger(&mut world, 0, entries);
+        world.handle(0, Input::Frame(STRANGER, Frame::Preview(vec![1, 2, 3])));
         let told = &world.replicas()[0].told;
         assert_eq!(told.iter().any(|event| matches!(event, Event::Offence { .. })), is_needed);
         assert!(glimpses(told).is_empty());
