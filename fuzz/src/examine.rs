@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use replica::id::{EntryId, StoreId};
 use replica_sync::engine::{Event, Standing};
+use replica_sync::limits::MESH_MEMBERS_MAX;
 use replica_sync::sim::{self, ScriptError, World};
 
 use crate::naive::History;
@@ -20,7 +21,7 @@ pub use shrink::shrink;
 
 use reading::Readings;
 
-/// How long a world may take after it agrees until everyone is connected with everyone, in virtual milliseconds: two
+/// How long a world may take after it agrees until all who should be connected are, in virtual milliseconds: two
 /// of the longest pauses between dials.
 const CONNECT_MS: u64 = 60_000;
 
@@ -93,20 +94,42 @@ fn check_rest(world: &mut World) -> Result<(), Finding> {
             return Err(Finding::Restless { by, to, frames, greetings });
         }
     }
+    check_links(world, &insiders)
+}
+
+/// All say of all that they agree. Where there are too many for that, nobody disagrees with anyone, and who agrees with
+/// whom holds all together.
+fn check_links(world: &World, insiders: &BTreeSet<usize>) -> Result<(), Finding> {
     let engine = |index: usize| world.replicas()[index].engine.as_ref();
     let store = |index: usize| engine(index).map(|engine| engine.conversation().store());
-    for &one in &insiders {
+    let is_mesh = world.replicas().len() <= MESH_MEMBERS_MAX;
+    let mut agreeing: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for &one in insiders {
         let Some(here) = engine(one) else { return Err(Finding::Off { by: name(world, one) }) };
         let peers: BTreeMap<Option<StoreId>, Standing> =
             here.peers().into_iter().map(|peer| (peer.store, peer.standing)).collect();
         for &other in insiders.iter().filter(|other| **other != one) {
-            let standing = peers.get(&store(other)).copied();
-            if standing != Some(Standing::Agreed) {
-                return Err(Finding::Standing { by: name(world, one), of: name(world, other), standing });
+            match peers.get(&store(other)).copied() {
+                Some(Standing::Agreed) => _ = agreeing.entry(one).or_default().insert(other),
+                None | Some(Standing::Connecting) if !is_mesh => {}
+                standing => {
+                    let (by, of) = (name(world, one), name(world, other));
+                    return Err(Finding::Standing { by, of, standing });
+                }
             }
         }
     }
-    Ok(())
+    let mut reached: BTreeSet<usize> = BTreeSet::new();
+    let mut open: Vec<usize> = insiders.first().copied().into_iter().collect();
+    while let Some(one) = open.pop() {
+        if reached.insert(one) {
+            open.extend(agreeing.get(&one).into_iter().flatten());
+        }
+    }
+    match insiders.difference(&reached).next() {
+        Some(&alone) => Err(Finding::Apart { of: name(world, alone) }),
+        None => Ok(()),
+    }
 }
 
 /// Nothing was told before it was durable, and nobody was accused who did nothing.

@@ -42,6 +42,12 @@ pub enum Finding {
         /// What; none without a connection.
         standing: Option<Standing>,
     },
+    /// No chain of connections leads to a replica.
+    #[error("no chain of connections leads to {of}")]
+    Apart {
+        /// Which.
+        of: String,
+    },
     /// A peer heard of an entry that its sender could still lose.
     #[error("{by} told of {id} before it was durable")]
     ToldTooEarly {
