@@ -102,6 +102,8 @@ impl Known {
 pub(crate) struct Place<'a> {
     /// What to dial.
     pub(crate) address: &'a str,
+    /// Whether it is known whose it is, if only by somebody's word: it may else be another address of one that counts.
+    pub(crate) is_held: bool,
     /// When it may be dialled.
     pub(crate) due_ms: u64,
     /// Failed attempts at the address that works best.
@@ -205,6 +207,7 @@ impl Book {
             let endpoint = known.endpoint();
             let place = Place {
                 address,
+                is_held: endpoint.is_some(),
                 due_ms: if let State::Due(at) = known.state { at } else { u64::MAX },
                 failures: known.failures,
                 is_named: known.source == Source::Named,

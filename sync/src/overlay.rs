@@ -69,8 +69,10 @@ impl Overlay {
         let dialing = places.iter().filter(|place| place.is_dialing && !place.is_linked).count();
         let (fresh, failed): (Vec<&Place<'_>>, Vec<&Place<'_>>) =
             idle.into_iter().partition(|place| place.failures == 0);
-        let is_mesh = links.len() + dialing + fresh.len() < MESH_MEMBERS_MAX;
-        let need = if is_mesh { usize::MAX } else { LINKS.saturating_sub(links.len() + dialing) };
+        let others = links.len() + dialing + fresh.iter().filter(|place| place.is_held).count();
+        let is_mesh = others < MESH_MEMBERS_MAX;
+        let wanted = if is_mesh { MESH_MEMBERS_MAX } else { LINKS };
+        let need = wanted.saturating_sub(links.len() + dialing);
         let mut draw = Draw { plan: &mut plan, now_ms, rng };
         let drawn = draw.fresh(&fresh, need);
         self.has_enough = drawn == need;

@@ -17,7 +17,9 @@ fn a_talk_of_three_holds() {
 
 #[test]
 fn a_talk_of_more_than_a_mesh_holds() {
-    check("d: x1 | b2 is b | a3 is a | n4 joins c | n5 joins a | n6 joins b | cut c | c: y2 | pass 2000 | e: z3");
+    check(
+        "d: x1 | b2 is b | a3 is a | n4 joins c | n5 joins a | n6 joins b | cut c | c: y2 | pass 2000 | e: z3",
+    );
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn places<'a>(names: &'a [String], linked: usize, failures: &[u32]) -> Vec<Place
     let failures = std::iter::repeat_n(&0, linked).chain(failures);
     let place = |(index, (name, failures)): (usize, (&'a String, &u32))| Place {
         address: name,
+        is_held: true,
         due_ms: 0,
         failures: *failures,
         is_named: false,
@@ -66,6 +67,16 @@ fn eight_members_all_connect_to_all() {
     assert_eq!(plan.dial.len(), 7);
     let plan = Case::new().plan(&links(6), &places(&names, 6, &[0]));
     assert_eq!(plan.dial, ["m6"]);
+}
+
+#[test]
+fn an_address_of_nobody_known_is_no_further_member() {
+    let names = names(9);
+    let mut places = places(&names, 6, &[0, 0]);
+    places[7].is_held = false;
+    let mut dialed = Case::new().plan(&links(6), &places).dial;
+    dialed.sort();
+    assert_eq!(dialed, ["m6", "m7"]);
 }
 
 #[test]
