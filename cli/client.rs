@@ -9,9 +9,8 @@ use replica::id::AuthorKey;
 use replica::order::OrderKey;
 use replica_sync::conversation::Tag;
 use replica_sync::engine::{Command, Row};
-use replica_sync::node::{Node, NodeError, NodeEvent, Options, Status, Verified};
+use replica_sync::node::{Events, Node, NodeError, NodeEvent, Options, Status, Verified};
 use replica_sync::ticket::Ticket;
-use tokio::sync::mpsc;
 
 use crate::config::{Config, checked_nick};
 use crate::failure::{Exit, Failure};
@@ -21,7 +20,7 @@ use crate::text;
 /// would wait for us.
 pub(crate) struct Client {
     node: Node,
-    events: mpsc::Receiver<NodeEvent>,
+    events: Events,
     queued: VecDeque<NodeEvent>,
     /// Who we are.
     pub(crate) me: AuthorKey,
@@ -106,7 +105,7 @@ impl Client {
 /// Awaits an answer and reads events meanwhile.
 async fn drive<T>(
     answer: impl Future<Output = T>,
-    events: &mut mpsc::Receiver<NodeEvent>,
+    events: &mut Events,
     queued: &mut VecDeque<NodeEvent>,
 ) -> T {
     let mut answer = pin!(answer);

@@ -1,7 +1,7 @@
 //! The node: one home, one room, and the one loop in which everything meets.
 //!
 //! [`Node::start`] opens the home's room and runs the loop as a task; the [`Node`] it answers is a handle that sends
-//! requests to it. What happens comes as [`NodeEvent`]s over a bounded channel: whoever starts a node reads them.
+//! requests to it. What happens comes as [`Events`], of which only so many wait: whoever starts a node reads them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 mod driver;
+mod events;
 mod keeper;
 mod network;
 mod requests;
@@ -25,6 +26,8 @@ mod tests;
 use crate::conversation::Tag;
 use crate::engine::{Command, Event, Row, Standing};
 use crate::ticket::Ticket;
+
+pub use events::Events;
 
 /// Where a node listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,18 +251,18 @@ pub(crate) enum Request {
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
 
 impl Node {
-    /// Opens the home's current room, or the ticket's, and runs. The channel must be read: when it is full, the node
-    /// waits.
+    /// Opens the home's current room, or the ticket's, and runs. What it tells must be read: the node waits until it
+    /// is.
     ///
     /// # Errors
     /// When the home, the room's store or the address to listen at cannot be used.
-    pub async fn start(home: Home, options: Options) -> Result<(Self, mpsc::Receiver<NodeEvent>), NodeError> {
+    pub async fn start(home: Home, options: Options) -> Result<(Self, Events), NodeError> {
         let (requests, asked) = mpsc::channel(REQUESTS_MAX);
-        let (events, told) = mpsc::channel(EVENTS_MAX);
+        let (events, told) = mpsc::channel(events::BATCHES_MAX);
         let driver = driver::Driver::start(home, options, events).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run(asked));
-        Ok((Self { requests, tasks, next_tag: 0 }, told))
+        Ok((Self { requests, tasks, next_tag: 0 }, Events::new(told)))
     }
 
     /// Has something done; its outcome comes as an event with the tag answered here.
@@ -345,9 +348,6 @@ impl Node {
 
 /// Requests waiting for the loop: a person's, or a script's few.
 const REQUESTS_MAX: usize = 256;
-
-/// Events waiting for whoever listens; more wait in the loop, and then the network does.
-const EVENTS_MAX: usize = 1024;
 
 /// How long an orderly end may take.
 const STOP_TIME: Duration = Duration::from_secs(10);

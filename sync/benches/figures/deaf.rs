@@ -69,7 +69,7 @@ async fn measure(history: &History, has_deaf: bool) -> [f64; 2] {
             other.wait(|event| matches!(event, Event::Row(row) if row.text == said)).await;
         }
         times.push(start_one.elapsed());
-        while let Ok(event) = first.events.try_recv() {
+        while let Some(event) = first.events.try_recv() {
             note(&event, start, &mut dropped);
         }
     }

@@ -57,8 +57,8 @@ impl Pair {
             self.bob.node.command(Command::HangUp).await.unwrap();
             tokio::time::sleep(Duration::from_millis(5)).await;
             if self.ann.carried().await.is_none() && self.bob.carried().await.is_none() {
-                while self.ann.events.try_recv().is_ok() {}
-                while self.bob.events.try_recv().is_ok() {}
+                while self.ann.events.try_recv().is_some() {}
+                while self.bob.events.try_recv().is_some() {}
                 return;
             }
         }
@@ -67,7 +67,7 @@ impl Pair {
 
     /// Whether they are apart since they parted. Otherwise what is measured next means nothing.
     pub(crate) fn is_apart(&mut self) -> bool {
-        let mut told = std::iter::from_fn(|| self.bob.events.try_recv().ok());
+        let mut told = std::iter::from_fn(|| self.bob.events.try_recv());
         !told.any(|event| matches!(event, NodeEvent::Engine(Event::PeerHere { .. })))
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use replica::home::Home;
 use replica_sync::engine::{Command, Event};
-use replica_sync::node::{Listen, Node, NodeEvent, Options, Status};
+use replica_sync::node::{Events, Listen, Node, NodeEvent, Options, Status};
 use replica_sync::ticket::Ticket;
-use tokio::sync::{mpsc::Receiver, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Longest wait for anything. Far above what it takes: who waits so long has failed.
@@ -17,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 /// A running node, and what it tells.
 pub(crate) struct Running {
     pub(crate) node: Node,
-    pub(crate) events: Receiver<NodeEvent>,
+    pub(crate) events: Events,
     pub(crate) port: u16,
     done: oneshot::Sender<()>,
     thread: std::thread::JoinHandle<()>,

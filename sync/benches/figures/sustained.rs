@@ -92,7 +92,7 @@ async fn soak(history: &History, seconds: u64) -> [f64; 3] {
         }
         let least = usize::try_from(AT_ONCE).unwrap();
         pair.bob.rows(least).await;
-        while pair.ann.events.try_recv().is_ok() {}
+        while pair.ann.events.try_recv().is_some() {}
         sleep_until(begin + pause * u32::try_from(round).unwrap()).await;
     }
     let end = memory("VmRSS");

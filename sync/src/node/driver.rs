@@ -53,7 +53,7 @@ pub(super) struct Driver {
     pub(super) may_have_moved: bool,
     /// What could not be told yet, oldest first.
     pub(super) backlog: VecDeque<NodeEvent>,
-    pub(super) events: mpsc::Sender<NodeEvent>,
+    pub(super) events: mpsc::Sender<VecDeque<NodeEvent>>,
     /// A ticket whose room is to be entered when the loop is back at its start.
     pub(super) next_room: Option<crate::ticket::Ticket>,
 }
@@ -92,7 +92,7 @@ impl Driver {
     pub(super) async fn start(
         home: Home,
         options: Options,
-        events: mpsc::Sender<NodeEvent>,
+        events: mpsc::Sender<VecDeque<NodeEvent>>,
     ) -> Result<Self, NodeError> {
         let mut rng = ChaCha8Rng::from_seed(draw_seed()?);
         let mut nonce = [0; 16];
@@ -180,11 +180,7 @@ impl Driver {
         tokio::select! {
             permit = events.reserve(), if has_backlog => {
                 match permit {
-                    Ok(permit) => {
-                        if let Some(event) = backlog.pop_front() {
-                            permit.send(event);
-                        }
-                    }
+                    Ok(permit) => permit.send(std::mem::take(backlog)),
                     // Nobody listens any more.
                     Err(_) => backlog.clear(),
                 }

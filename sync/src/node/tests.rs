@@ -3,15 +3,14 @@ use std::time::Duration;
 
 use replica::home::Home;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 
-use super::{Listen, Node, NodeEvent, Options, Status};
+use super::{Events, Listen, Node, NodeEvent, Options, Status};
 use crate::engine::{Command, Event};
 
 /// A node in a home of its own, with what it told.
 struct Person {
     node: Node,
-    events: mpsc::Receiver<NodeEvent>,
+    events: Events,
     address: SocketAddr,
     folder: TempDir,
 }
@@ -64,10 +63,7 @@ impl Person {
     }
 }
 
-async fn wait<T>(
-    events: &mut mpsc::Receiver<NodeEvent>,
-    mut wanted: impl FnMut(NodeEvent) -> Option<T>,
-) -> T {
+async fn wait<T>(events: &mut Events, mut wanted: impl FnMut(NodeEvent) -> Option<T>) -> T {
     let mut told = Vec::new();
     let found = async {
         loop {
