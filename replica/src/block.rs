@@ -5,6 +5,8 @@
 //! graph; a wrong resolution gives a wrong id, which no signature vouches for. An entry has its signature unless a
 //! later one of the block names it as `previous`. PROTOCOL.md has the layout byte by byte.
 
+use hashbrown::HashSet;
+
 use crate::entry::{Entry, RecordError};
 use crate::id::{ChainId, EntryId, RoomId};
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX};
@@ -136,8 +138,7 @@ const SIGNATURE_BYTES: usize = 64;
 /// own signature, and with them all are.
 #[must_use]
 pub fn unvouched(entries: &[Entry]) -> Vec<usize> {
-    let named: std::collections::BTreeSet<_> =
-        entries.iter().filter_map(|entry| entry.record().previous).collect();
+    let named: HashSet<EntryId> = entries.iter().filter_map(|entry| entry.record().previous).collect();
     (0..entries.len()).filter(|&index| !named.contains(&entries[index].id())).collect()
 }
 

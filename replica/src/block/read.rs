@@ -1,7 +1,8 @@
 //! Reading a block's columns.
 
+use hashbrown::HashSet;
+
 use crate::block::columns::Reader;
-use std::collections::HashSet;
 
 use crate::block::{BLOCK_ENTRIES_MAX, DecodeError, Extent, REFERENCES_MAX, Reference, References};
 use crate::entry::{Entry, Record};
@@ -23,7 +24,9 @@ struct Columns<'a> {
     chain: Vec<usize>,
     kind: Vec<u16>,
     previous: Vec<u64>,
-    dependencies: Vec<Vec<Reference>>,
+    /// Of all entries, one after another; and how many each has.
+    dependencies: Vec<Reference>,
+    dependency_counts: Vec<usize>,
     claimed_ms: Vec<u64>,
     body: Vec<&'a [u8]>,
     signature: Vec<Option<Signature>>,
@@ -35,7 +38,7 @@ impl Columns<'_> {
             chains: self.chains.len(),
             outside: self.outside.len(),
             entries: self.chain.len(),
-            dependencies: self.dependencies.iter().map(Vec::len).sum(),
+            dependencies: self.dependencies.len(),
             body_bytes: self.body.iter().map(|body| body.len()).sum(),
             signatures: self.signature.iter().flatten().count(),
         }
@@ -75,15 +78,16 @@ fn columns<'a>(reader: &mut Reader<'a>, references: &impl References) -> Result<
     let kind =
         column(count, || u16::try_from(reader.integer()?).map_err(|_| DecodeError::Malformed("kind")))?;
     let previous = column(count, || reader.integer())?;
-    let lengths = column(count, || reader.at_most(DEPENDENCIES_MAX, "dependency count"))?;
-    if lengths.iter().sum::<usize>() > REFERENCES_MAX {
+    let dependency_counts = column(count, || reader.at_most(DEPENDENCIES_MAX, "dependency count"))?;
+    let all = dependency_counts.iter().sum();
+    if all > REFERENCES_MAX {
         return Err(DecodeError::TooLarge);
     }
-    let mut dependencies = Vec::with_capacity(count);
-    for (index, length) in lengths.into_iter().enumerate() {
-        let references: Result<Vec<Reference>, DecodeError> =
-            (0..length).map(|_| reference(reader.integer()?, index, outside.len())).collect();
-        dependencies.push(references?);
+    let mut dependencies = Vec::with_capacity(all);
+    for (index, count) in dependency_counts.iter().enumerate() {
+        for _ in 0..*count {
+            dependencies.push(reference(reader.integer()?, index, outside.len())?);
+        }
     }
     let mut time = 0_i64;
     let claimed_ms = column(count, || {
@@ -98,7 +102,18 @@ fn columns<'a>(reader: &mut Reader<'a>, references: &impl References) -> Result<
         let is_signed = flags[index / 8] >> (index % 8) & 1 == 1;
         signature.push(if is_signed { Some(Signature(reader.array()?)) } else { None });
     }
-    Ok(Columns { chains, outside, chain, kind, previous, dependencies, claimed_ms, body, signature })
+    Ok(Columns {
+        chains,
+        outside,
+        chain,
+        kind,
+        previous,
+        dependencies,
+        dependency_counts,
+        claimed_ms,
+        body,
+        signature,
+    })
 }
 
 fn column<T>(count: usize, mut next: impl FnMut() -> Result<T, DecodeError>) -> Result<Vec<T>, DecodeError> {
@@ -140,6 +155,7 @@ fn assemble(columns: &Columns<'_>, room: &RoomId) -> Result<Vec<Entry>, DecodeEr
     let mut entries: Vec<Entry> = Vec::with_capacity(columns.chain.len());
     let mut latest: Vec<Option<usize>> = vec![None; columns.chains.len()];
     let mut ids = HashSet::with_capacity(columns.chain.len());
+    let mut references = columns.dependencies.iter();
     for index in 0..columns.chain.len() {
         let chain = columns.chains[columns.chain[index]];
         let place = |entries: &[Entry], reference| match reference {
@@ -167,8 +183,9 @@ fn assemble(columns: &Columns<'_>, room: &RoomId) -> Result<Vec<Entry>, DecodeEr
             Some((_, seq, _)) => seq.checked_add(1).ok_or(DecodeError::Malformed("seq"))?,
             None => 1,
         };
+        let references = references.by_ref().take(columns.dependency_counts[index]);
         let mut dependencies: Vec<EntryId> =
-            columns.dependencies[index].iter().map(|reference| place(&entries, *reference).2).collect();
+            references.map(|reference| place(&entries, *reference).2).collect();
         dependencies.sort_unstable();
         let record = Record {
             kind: columns.kind[index],

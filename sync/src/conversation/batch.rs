@@ -36,7 +36,8 @@ impl Conversation {
         let limit = if is_whole { usize::MAX } else { BATCH_BYTES_MAX };
         let mut batch = std::mem::take(&mut self.staged_extra);
         let mut landed = Landed { units: Vec::new(), drafts: std::mem::take(&mut self.staged_drafts) };
-        let mut small: Vec<Entry> = Vec::new();
+        // Entries that came one by one, with the position of the first.
+        let mut small = (0, Vec::new());
         let mut bytes = 0;
         while bytes < limit
             && let Some(unit) = self.staged.pop_front()
@@ -44,16 +45,19 @@ impl Conversation {
             let weight =
                 unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
             bytes += weight;
-            for index in 0..unit.entries.len() {
-                let at = unit.first + Position::try_from(index).expect("a block has few entries");
+            for at in unit.first..unit.first + length(unit.entries.len()) {
                 let moved = self.graph.moved_by(at).iter().map(|moved| moved.position);
                 batch.moved.extend(moved.map(|position| (position, self.graph.actor(position))));
             }
             if let Some(block) = &unit.block {
                 self.cut_blocks(&mut small, &mut batch.blocks);
-                batch.blocks.push(NewBlock { bytes: block.clone(), rows: self.rows(&unit.entries) });
+                let rows = self.rows(unit.first, unit.entries.len());
+                batch.blocks.push(NewBlock { bytes: block.clone(), rows });
             } else {
-                small.extend(unit.entries.iter().cloned());
+                if small.1.is_empty() {
+                    small.0 = unit.first;
+                }
+                small.1.extend(unit.entries.iter().cloned());
             }
             landed.units.push(unit);
         }
@@ -74,29 +78,29 @@ impl Conversation {
     pub fn persisted(&mut self) -> Landed {
         let landed = self.in_flight.take().unwrap_or_default();
         if let Some(last) = landed.units.last() {
-            self.graph.settle(
-                last.first + Position::try_from(last.entries.len()).expect("a block has few entries"),
-            );
+            self.graph.settle(last.first + length(last.entries.len()));
         }
         landed
     }
 
     /// Puts entries that came one by one into blocks. All of a batch become durable together, so a later one of a block
     /// may vouch for an earlier one.
-    fn cut_blocks(&self, entries: &mut Vec<Entry>, blocks: &mut Vec<NewBlock>) {
-        let all = std::mem::take(entries);
-        for (bytes, part) in encode_parts(&all, false, &self.graph) {
-            blocks.push(NewBlock { bytes, rows: self.rows(part) });
+    fn cut_blocks(&self, (first, entries): &mut (Position, Vec<Entry>), blocks: &mut Vec<NewBlock>) {
+        for (bytes, part) in encode_parts(&std::mem::take(entries), false, &self.graph) {
+            blocks.push(NewBlock { bytes, rows: self.rows(*first, part.len()) });
+            *first += length(part.len());
         }
     }
 
-    fn rows(&self, entries: &[Entry]) -> Vec<NewRow> {
-        let row = |entry: &Entry| {
-            let at = self.graph.position(&entry.id()).expect("staged entries were admitted");
-            NewRow { key: self.graph.key(at), actor: self.graph.actor(at) }
-        };
-        entries.iter().map(row).collect()
+    /// Rows of so many admitted entries from a position on.
+    fn rows(&self, first: Position, count: usize) -> Vec<NewRow> {
+        let row = |at| NewRow { key: self.graph.key(at), actor: self.graph.actor(at) };
+        (first..first + length(count)).map(row).collect()
     }
+}
+
+fn length(entries: usize) -> Position {
+    Position::try_from(entries).expect("a block has few entries")
 }
 
 /// Encodes entries, halving what does not fit into one block.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use replica::block::{self, DecodeError};
 use replica::entry::Entry;
-use replica::graph::{Admission, Refusal};
-use replica::id::{ChainId, Position};
+use replica::graph::{Graph, Refusal};
+use replica::id::ChainId;
+
+use rayon::prelude::*;
 
 use crate::conversation::{ConnectionId, Conversation, Origin, Unit};
 use crate::limits::{PENDING_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
@@ -147,8 +149,20 @@ impl Conversation {
         if new.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        authenticate(&new, waiting.kind)?;
-        let first = self.admit_all(&new)?;
+        let first = self.graph.len();
+        let graph = &mut self.graph;
+        let (authentic, admitted) = if new.len() < PARALLEL_ENTRIES_MIN {
+            (authenticate(&new, waiting.kind), admit_all(graph, &new))
+        } else {
+            rayon::join(|| authenticate(&new, waiting.kind), || admit_all(graph, &new))
+        };
+        if let Err(offence) = authentic.and(admitted) {
+            self.graph.truncate(first);
+            return Err(offence);
+        }
+        for (entry, at) in new.iter().zip(first..) {
+            self.members.apply(entry, self.graph.key(at));
+        }
         let keys = new.iter().map(|entry| (entry.record().chain, entry.record().seq)).collect();
         let block = (new.len() == all && waiting.kind == BlockKind::Data).then_some(waiting.bytes);
         let block = block.or_else(|| self.recut(&new, waiting.kind));
@@ -165,31 +179,25 @@ impl Conversation {
             BlockKind::Data => block::encode(new, false, &self.graph).ok(),
         }
     }
+}
 
-    /// Admits all or none.
-    fn admit_all(&mut self, new: &[Entry]) -> Result<Position, Refusal> {
-        let first = self.graph.len();
-        for entry in new {
-            match self.graph.admit(entry) {
-                Ok(Admission::New(_) | Admission::Known) => {}
-                Err(refusal) => {
-                    self.graph.truncate(first);
-                    return Err(refusal);
-                }
-            }
-        }
-        for (entry, at) in new.iter().zip(first..) {
-            self.members.apply(entry, self.graph.key(at));
-        }
-        Ok(first)
+/// From so many entries on, their signatures are checked while they are admitted. Admission takes as long as the
+/// signatures of a full block, that of a few entries less than waking another core.
+const PARALLEL_ENTRIES_MIN: usize = 64;
+
+/// Admits all of them, or up to the first that is not valid.
+fn admit_all(graph: &mut Graph, new: &[Entry]) -> Result<(), Offence> {
+    for entry in new {
+        graph.admit(entry)?;
     }
+    Ok(())
 }
 
 /// Checks the signatures that a block's new entries need.
 fn authenticate(new: &[Entry], kind: BlockKind) -> Result<(), Offence> {
     let signed = match kind {
         BlockKind::Live => new.iter().all(Entry::is_signed),
-        BlockKind::Data => block::unvouched(new).into_iter().all(|index| new[index].is_signed()),
+        BlockKind::Data => block::unvouched(new).into_par_iter().all(|index| new[index].is_signed()),
     };
     if signed { Ok(()) } else { Err(Offence::NotAuthentic) }
 }
