@@ -5,7 +5,10 @@
 //! graph; a wrong resolution gives a wrong id, which no signature vouches for. An entry has its signature unless a
 //! later one of the block names it as `previous`. PROTOCOL.md has the layout byte by byte.
 
+use std::cell::RefCell;
+
 use hashbrown::HashSet;
+use zstd::bulk::Decompressor;
 
 use crate::entry::{Entry, RecordError};
 use crate::id::{ChainId, EntryId, RoomId};
@@ -31,6 +34,12 @@ const COMPRESS_BYTES_MIN: usize = 256;
 
 /// Most dependencies in all the entries of a block.
 const REFERENCES_MAX: usize = 16 * 1024;
+
+thread_local! {
+    /// Made once: making it takes longer than inflating a small block.
+    static INFLATER: RefCell<Decompressor<'static>> =
+        RefCell::new(Decompressor::new().expect("there is memory for a decompressor"));
+}
 
 /// What a block's reader and writer know of entries outside it.
 pub trait References {
@@ -88,8 +97,8 @@ pub fn decode(bytes: &[u8], room: &RoomId, references: &impl References) -> Resu
     match bytes.split_first() {
         Some((&PLAIN, rest)) => read::entries(rest, room, references),
         Some((&ZSTD, rest)) => {
-            let inflated = zstd::bulk::decompress(rest, BLOCK_INFLATED_BYTES_MAX)
-                .map_err(|_| DecodeError::Malformed("compression"))?;
+            let inflated = INFLATER.with_borrow_mut(|it| it.decompress(rest, BLOCK_INFLATED_BYTES_MAX));
+            let inflated = inflated.map_err(|_| DecodeError::Malformed("compression"))?;
             read::entries(&inflated, room, references)
         }
         _ => Err(DecodeError::Malformed("first byte")),

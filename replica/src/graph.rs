@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use crate::block::References;
-use crate::entry::Kind;
+use crate::entry::{Entry, Kind};
 use crate::id::{AuthorKey, ChainId, Digest, EntryId, Position, RoomId};
 use crate::identity::Signature;
 use crate::order::{Clock, OrderKey};
@@ -65,10 +67,19 @@ struct Chain {
     fork_index: BTreeMap<(u32, [u8; 16]), Position>,
 }
 
+impl Chain {
+    /// The entry with this seq whose id starts so.
+    fn find(&self, seq: u32, prefix: &[u8; 16], nodes: &[Node]) -> Option<Position> {
+        let first = *self.by_seq.get((seq as usize).checked_sub(1)?)?;
+        let is_first = half(&nodes[first as usize].id) == *prefix;
+        if is_first { Some(first) } else { self.fork_index.get(&(seq, *prefix)).copied() }
+    }
+}
+
 /// What one insertion changed beyond appending, so that it can be taken back.
 #[derive(Debug)]
 struct Undo {
-    heads: Vec<Position>,
+    heads: SmallVec<[Position; 4]>,
     roster: roster::Mark,
     placed: fork::Placed,
 }
@@ -173,6 +184,20 @@ impl Graph {
     #[must_use]
     pub fn position(&self, id: &EntryId) -> Option<Position> {
         self.by_id.find(&self.nodes, id)
+    }
+
+    /// Whether an entry is here.
+    #[must_use]
+    pub fn has(&self, entry: &Entry) -> bool {
+        let record = entry.record();
+        self.place_in(&record.chain, record.seq, &entry.id()).is_some()
+    }
+
+    /// Where the entry of a chain with this seq and id stands. Unlike [`Graph::position`] it looks where the chain was
+    /// written last, which is in the cache while the chain is read.
+    fn place_in(&self, chain: &ChainId, seq: u32, id: &EntryId) -> Option<Position> {
+        let at = self.chains[*self.chain_index.get(chain)? as usize].find(seq, &half(id), &self.nodes)?;
+        (self.id(at) == *id).then_some(at)
     }
 
     /// The id of an admitted entry.
@@ -360,10 +385,7 @@ impl References for Graph {
 
     fn find(&self, chain: &ChainId, seq: u32, prefix: &[u8; 16]) -> Option<EntryId> {
         let chain = &self.chains[*self.chain_index.get(chain)? as usize];
-        let first = *chain.by_seq.get((seq as usize).checked_sub(1)?)?;
-        let is_first = half(&self.id(first)) == *prefix;
-        let at = if is_first { first } else { *chain.fork_index.get(&(seq, *prefix))? };
-        Some(self.id(at))
+        chain.find(seq, prefix, &self.nodes).map(|at| self.id(at))
     }
 }
 

@@ -15,20 +15,21 @@ impl Graph {
     /// # Errors
     /// When an ancestor is missing or the entry is not valid; the graph is then unchanged.
     pub fn admit(&mut self, entry: &Entry) -> Result<Admission, Refusal> {
-        if self.position(&entry.id()).is_some() {
+        if self.has(entry) {
             return Ok(Admission::Known);
         }
         let record = entry.record();
         let find = |id: &EntryId| self.position(id).ok_or(Refusal::Missing(*id));
-        let previous = record.previous.as_ref().map(find).transpose()?;
+        let previous = match &record.previous {
+            None => None,
+            Some(id) => match self.place_in(&record.chain, record.seq.wrapping_sub(1), id) {
+                Some(at) => Some(at),
+                None => return Err(find(id).map_or_else(|missing| missing, |_| Refusal::WrongPrevious)),
+            },
+        };
         let others = record.dependencies.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         if previous.is_none() && others.is_empty() && entry.id().0 != self.room.0 {
             return Err(Refusal::Stranger);
-        }
-        if let Some(previous) = previous
-            && (self.chain(previous) != record.chain || self.seq(previous).checked_add(1) != Some(record.seq))
-        {
-            return Err(Refusal::WrongPrevious);
         }
         let parents = || previous.iter().chain(&others);
         let past = self.rosters.union(parents().map(|parent| self.nodes[*parent as usize].roster));

@@ -144,8 +144,7 @@ impl Conversation {
             Err(error) => return Err(error.into()),
         };
         let all = entries.len();
-        let is_new = |entry: &Entry| self.graph.position(&entry.id()).is_none();
-        let new: Vec<Entry> = entries.into_iter().filter(is_new).collect();
+        let new: Vec<Entry> = entries.into_iter().filter(|entry| !self.graph.has(entry)).collect();
         if new.is_empty() {
             return Ok(Some(Vec::new()));
         }
