@@ -15,6 +15,7 @@ use crate::identity::Signature;
 use crate::order::{Clock, OrderKey};
 
 mod admit;
+mod chain;
 mod compose;
 mod difference;
 mod fork;
@@ -23,6 +24,7 @@ mod roster;
 #[cfg(test)]
 mod tests;
 
+use chain::Chain;
 pub use difference::{Tip, Wanted};
 pub use fork::Moved;
 use index::Index;
@@ -54,27 +56,6 @@ impl Node {
 
 /// No entry's: the length of a log is a position, too.
 const NO_POSITION: Position = Position::MAX;
-
-/// One author's chain as this replica has it.
-#[derive(Debug)]
-struct Chain {
-    id: ChainId,
-    /// The first admitted entry of each seq.
-    by_seq: Vec<Position>,
-    /// Entries that share their seq with an earlier one: their author forked the chain.
-    forks: Vec<Position>,
-    /// The same by seq and half of the id.
-    fork_index: BTreeMap<(u32, [u8; 16]), Position>,
-}
-
-impl Chain {
-    /// The entry with this seq whose id starts so.
-    fn find(&self, seq: u32, prefix: &[u8; 16], nodes: &[Node]) -> Option<Position> {
-        let first = *self.by_seq.get((seq as usize).checked_sub(1)?)?;
-        let is_first = half(&nodes[first as usize].id) == *prefix;
-        if is_first { Some(first) } else { self.fork_index.get(&(seq, *prefix)).copied() }
-    }
-}
 
 /// What one insertion changed beyond appending, so that it can be taken back.
 #[derive(Debug)]
