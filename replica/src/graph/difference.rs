@@ -113,6 +113,16 @@ impl Graph {
     pub fn segment(&self, tip: &EntryId, from: &[EntryId]) -> Option<Vec<Position>> {
         let tip = self.position(tip).filter(|&at| at < self.durable)?;
         let stops: Vec<Position> = from.iter().filter_map(|id| self.position(id)).collect();
+        let (line, end) = (self.nodes[tip as usize].chain, self.seq(tip) as usize);
+        let chain = &self.chains[line as usize];
+        if chain.forks.is_empty() {
+            // One line: no need to go down it entry by entry.
+            let of_chain =
+                stops.iter().map(|&stop| &self.nodes[stop as usize]).filter(|node| node.chain == line);
+            let start = of_chain.map(|node| node.seq as usize).filter(|&seq| seq <= end).max();
+            let start = start.or(from.is_empty().then_some(0))?;
+            return Some(chain.by_seq[start..end].to_vec());
+        }
         let mut segment = Vec::new();
         let mut at = Some(tip);
         while let Some(here) = at {

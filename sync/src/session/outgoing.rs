@@ -1,5 +1,6 @@
 //! What one peer is sent of the log.
 
+use fixedbitset::FixedBitSet;
 use replica::archive::StoredBlock;
 
 use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
@@ -11,7 +12,7 @@ pub(crate) struct Outgoing {
     plan: VecDeque<Position>,
     /// Positions asked for by a request that is not complete. Nothing of it is sent before all of it is known: the log's
     /// order is what sees that no two frames wait for each other.
-    requested: BTreeSet<Position>,
+    requested: FixedBitSet,
     /// How many more of the peer's WANTs end the request: one, and one for each LOCATE.
     request_ends: u32,
     /// From here on the peer is sent everything that becomes durable; none until it is known what it lacks below.
@@ -35,7 +36,7 @@ impl Outgoing {
     pub(crate) fn new(told: Position) -> Self {
         Self {
             plan: VecDeque::new(),
-            requested: BTreeSet::new(),
+            requested: FixedBitSet::new(),
             request_ends: 1,
             cursor: None,
             told,
@@ -60,8 +61,10 @@ impl Outgoing {
     pub(crate) fn release(&mut self) {
         self.cursor.get_or_insert(self.told);
         if !self.requested.is_empty() {
-            self.requested.extend(self.plan.drain(..));
-            self.plan = std::mem::take(&mut self.requested).into_iter().collect();
+            let plan = std::mem::take(&mut self.plan);
+            self.request(plan);
+            let all = std::mem::take(&mut self.requested);
+            self.plan = all.ones().filter_map(|at| Position::try_from(at).ok()).collect();
         }
     }
 
@@ -77,7 +80,7 @@ impl Outgoing {
 
     /// Adds positions that the peer asks for. They are sent once its request is complete.
     pub(crate) fn request(&mut self, positions: impl IntoIterator<Item = Position>) {
-        self.requested.extend(positions);
+        positions.into_iter().for_each(|at| self.requested.grow_and_insert(at as usize));
     }
 
     /// The peer is asked back; its answer belongs to the same request.
