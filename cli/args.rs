@@ -143,6 +143,40 @@ pub(crate) enum Task {
         /// What `replica invite` printed.
         ticket: String,
     },
+    /// List who is in the room: admins first, with the words of their keys
+    Members,
+    /// Remove someone from the room; only admins can
+    Kick {
+        /// Who: a name, two words of the key, or how the key begins.
+        who: String,
+    },
+    /// Let someone in again who was removed; only an admin's word counts
+    Readmit {
+        /// Who: a name, two words of the key, or how the key begins.
+        who: String,
+    },
+    /// Make a member an admin; only admins can
+    Promote {
+        /// Who: a name, two words of the key, or how the key begins.
+        who: String,
+    },
+    /// Take an invite back; without one, list those that hold
+    Revoke {
+        /// The ticket, or how the invite's id begins.
+        invite: Option<String>,
+    },
+    /// Leave the room: nobody sends you anything new
+    Leave,
+    /// Show no messages of someone, in this home only
+    Block {
+        /// Who: a name, two words of the key, or how the key begins.
+        who: String,
+    },
+    /// Show someone's messages again
+    Unblock {
+        /// Who: a name, two words of the key, or how the key begins.
+        who: String,
+    },
     /// Say how this replica stands
     Status,
     /// Dial the known peers and say how each stands

@@ -106,6 +106,7 @@ enum Asked {
     Say,
     Nick,
     Invite,
+    Act,
 }
 
 struct Chat<'a> {

@@ -8,7 +8,7 @@ use replica::home::Home;
 use replica::id::AuthorKey;
 use replica::order::OrderKey;
 use replica_sync::conversation::Tag;
-use replica_sync::engine::{Command, Row};
+use replica_sync::engine::{Command, Event, Row};
 use replica_sync::node::{Events, Node, NodeError, NodeEvent, Options, Status, Verified};
 use replica_sync::ticket::Ticket;
 
@@ -66,6 +66,27 @@ impl Client {
 
     pub(crate) async fn command(&mut self, command: Command) -> Result<Tag, NodeError> {
         drive(self.node.command(command), &mut self.events, &mut self.queued).await
+    }
+
+    /// Has an entry written and waits until it is durable. Answers its row.
+    pub(crate) async fn write(&mut self, command: Command) -> Result<Row, anyhow::Error> {
+        let asked = self.command(command).await?;
+        let mut written = None;
+        loop {
+            match self.next().await? {
+                NodeEvent::Engine(Event::Written { tag, id }) if tag == asked => written = Some(id),
+                // The row follows what says that it is written.
+                NodeEvent::Engine(Event::Row(row)) if Some(row.id) == written => return Ok(*row),
+                NodeEvent::Engine(Event::Refused { tag, error }) if tag == asked => {
+                    return Err(NodeError::from(error).into());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) async fn block(&mut self, author: AuthorKey, blocked: bool) -> Result<(), NodeError> {
+        drive(self.node.block(author, blocked), &mut self.events, &mut self.queued).await
     }
 
     pub(crate) async fn page(

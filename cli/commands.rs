@@ -5,6 +5,7 @@ pub(crate) mod invite;
 mod join;
 pub(crate) mod log;
 mod meet;
+pub(crate) mod members;
 pub(crate) mod peers;
 mod send;
 mod serve;
@@ -48,6 +49,14 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Sync { timeout } => meet::sync(config, timeout, output).await,
         Task::Invite { expires, uses } => invite::run(config, expires.0, uses, output).await,
         Task::Join { .. } => join::run(config, output).await,
+        Task::Members => members::list(config, output).await,
+        Task::Kick { who } => members::act(config, members::Act::Kick, &who, output).await,
+        Task::Readmit { who } => members::act(config, members::Act::Readmit, &who, output).await,
+        Task::Promote { who } => members::act(config, members::Act::Promote, &who, output).await,
+        Task::Revoke { invite } => members::revoke(config, invite.as_deref(), output).await,
+        Task::Leave => members::leave(config, output).await,
+        Task::Block { who } => members::block(config, &who, true, output).await,
+        Task::Unblock { who } => members::block(config, &who, false, output).await,
         Task::Status => status::run(config, output).await,
         Task::Peers => peers::run(config, output).await,
         Task::Whoami => whoami::run(config, output),

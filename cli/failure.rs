@@ -33,7 +33,7 @@ pub(crate) enum Exit {
 pub(crate) struct Failure {
     exit: Exit,
     what: String,
-    next: String,
+    pub(crate) next: String,
 }
 
 impl Failure {
@@ -44,7 +44,10 @@ impl Failure {
     /// A peer would not have us.
     pub(crate) fn refused(address: &str, bye: &Bye) -> Self {
         let next = match bye.reason {
-            ByeReason::InviteExpired | ByeReason::InviteUsedUp => "Ask for a new ticket.",
+            ByeReason::InviteExpired | ByeReason::InviteUsedUp | ByeReason::InviteRevoked => {
+                "Ask for a new ticket."
+            }
+            ByeReason::Removed => "Only an admin of the room can let you in again.",
             ByeReason::InviteUnknown => {
                 "Try again once that replica has met the one that made the ticket, or ask for a new ticket."
             }
@@ -85,6 +88,8 @@ pub(crate) fn is_refusal(reason: ByeReason) -> bool {
             | ByeReason::InviteExpired
             | ByeReason::InviteUsedUp
             | ByeReason::InviteUnknown
+            | ByeReason::InviteRevoked
+            | ByeReason::Removed
             | ByeReason::KnockRefused
     )
 }
@@ -172,6 +177,11 @@ fn of_node(error: &NodeError) -> Explained {
 pub(crate) fn of_say(error: &SayError) -> Explained {
     let (exit, next) = match error {
         SayError::NotMember => (Exit::Refused, "Ask a member for a ticket: `replica invite` prints one."),
+        SayError::Removed => {
+            (Exit::Refused, "What is here can still be read. Ask an admin: `replica members` lists them.")
+        }
+        SayError::NotAdmin => (Exit::Refused, "`replica members` lists the admins, highest rank first."),
+        SayError::NobodyThere => (Exit::Failed, "`replica members` lists who is there."),
         SayError::ReadOnly => (Exit::Store, "Check the disk, then start replica again."),
         SayError::TooManyDrafts => {
             (Exit::Failed, "Connect to a member first, so that they can be delivered.")

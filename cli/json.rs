@@ -5,7 +5,7 @@
 use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
 use replica_sync::engine::{Row, Standing};
-use replica_sync::node::{PeerStatus, Status, Verified};
+use replica_sync::node::{MemberStatus, PeerStatus, Role, Status, Verified};
 use serde::Serialize;
 
 use crate::people::two_words;
@@ -40,6 +40,8 @@ struct RowFields {
     deps: Vec<String>,
     order: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    folded: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<u32>,
@@ -65,6 +67,7 @@ pub(crate) fn row(row: &Row) -> impl Serialize {
         text: row.text.clone(),
         deps,
         order: hex(&row.key.clock.to_bytes()),
+        folded: (!row.counts).then_some(true),
         late: is_late.then_some(true),
         at: is_late.then_some(row.rows_after),
     };
@@ -78,6 +81,9 @@ fn kind_name(kind: u16) -> String {
         2 => "admit".to_owned(),
         3 => "leave".to_owned(),
         4 => "nickname".to_owned(),
+        10 => "promote".to_owned(),
+        11 => "remove".to_owned(),
+        13 => "revoke".to_owned(),
         other => other.to_string(),
     }
 }
@@ -90,6 +96,35 @@ pub(crate) fn draft(written_ms: u64, text: &str) -> impl Serialize {
         text: String,
     }
     tagged("draft", Draft { time: rfc3339(written_ms), text: text.to_owned() })
+}
+
+/// Somebody the room knows.
+pub(crate) fn member(member: &MemberStatus, is_blocked: bool) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Member {
+        author: String,
+        words: String,
+        nick: String,
+        role: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        removed_by: Option<String>,
+        blocked: bool,
+    }
+    let (role, removed_by) = match member.role {
+        Role::Admin(_) => ("admin", None),
+        Role::Member => ("member", None),
+        Role::Removed(by) => ("removed", Some(by.to_string())),
+        Role::Out => ("left", None),
+    };
+    let fields = Member {
+        author: member.author.to_string(),
+        words: replica::identity::words(&member.author),
+        nick: nick_or_words(&member.author, member.nick.as_deref()),
+        role,
+        removed_by,
+        blocked: is_blocked,
+    };
+    tagged("member", fields)
 }
 
 /// Where connections are accepted.
@@ -164,7 +199,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         author: author.to_string(),
         nick: nick_or_words(author, nick),
     };
-    let members = status.members.iter().filter(|(_, _, is_member)| *is_member);
+    let members = status.members.iter().filter(|member| member.role.is_member());
     let fields = Fields {
         room: status.room.as_ref().map(Room::new),
         me: member(&status.me, Some(&status.nick)),
@@ -173,7 +208,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         heads: status.heads.iter().map(ToString::to_string).collect(),
         digest: status.digest.to_string(),
         peers: status.peers.iter().map(Peer::new).collect(),
-        members: members.map(|(author, nick, _)| member(author, nick.as_deref())).collect(),
+        members: members.map(|it| member(&it.author, it.nick.as_deref())).collect(),
         member: status.is_member,
         drafts: status.drafts.len(),
         read_only: status.is_read_only,

@@ -18,15 +18,16 @@ mod tests;
 pub(crate) struct People {
     names: BTreeMap<AuthorKey, String>,
     alike: BTreeMap<String, BTreeSet<AuthorKey>>,
+    blocked: BTreeSet<AuthorKey>,
 }
 
 impl People {
     /// Everyone a node knows.
     pub(crate) fn of_status(status: &Status) -> Self {
-        let mut people = Self::default();
+        let mut people = Self { blocked: status.blocked.iter().copied().collect(), ..Self::default() };
         people.learn(status.me, &status.nick);
-        for (author, nick, _) in &status.members {
-            people.learn(*author, nick.as_deref().unwrap_or_default());
+        for member in &status.members {
+            people.learn(member.author, member.nick.as_deref().unwrap_or_default());
         }
         people
     }
@@ -48,6 +49,31 @@ impl People {
         }
     }
 
+    /// Notes that someone's messages are to be folded, or not any more.
+    pub(crate) fn block(&mut self, author: AuthorKey, blocked: bool) {
+        match blocked {
+            true => self.blocked.insert(author),
+            false => self.blocked.remove(&author),
+        };
+    }
+
+    /// Whether someone's messages are to be folded.
+    pub(crate) fn is_blocked(&self, author: &AuthorKey) -> bool {
+        self.blocked.contains(author)
+    }
+
+    /// Who may be meant: by the name as it is shown, by two words of the key, or by how the key begins.
+    pub(crate) fn meant(&self, who: &str) -> Vec<AuthorKey> {
+        let who = who.trim().trim_start_matches('@');
+        let by_name = |author: &&AuthorKey| self.name(author) == who || self.names[*author] == who;
+        let named: Vec<AuthorKey> = self.names.keys().filter(by_name).copied().collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let is_key = |author: &AuthorKey| who.len() >= KEY_DIGITS_MIN && author.to_string().starts_with(who);
+        self.names.keys().filter(|author| two_words(author) == who || is_key(author)).copied().collect()
+    }
+
     /// What someone is called now, as it is shown.
     pub(crate) fn name(&self, author: &AuthorKey) -> String {
         self.shown(author, self.names.get(author).map(String::as_str))
@@ -61,6 +87,9 @@ impl People {
         if is_shared { format!("{name}({})", two_words(author)) } else { name }
     }
 }
+
+/// From so many hexadecimal digits on a word is read as the beginning of a key.
+const KEY_DIGITS_MIN: usize = 4;
 
 /// The name without regard to others': the first two words of the key where there is none to be seen.
 fn shown_name(author: &AuthorKey, nick: Option<&str>) -> String {

@@ -53,6 +53,10 @@ impl Renderer {
             drawn.push(format!("{time} {late}{}", self.dim(&line)));
             return drawn;
         }
+        if let Some(why) = folded(row, people) {
+            drawn.push(format!("{time} {late}{}", self.dim(&format!("* {name}: {why}"))));
+            return drawn;
+        }
         let room = " ".repeat(NAME_WIDTH.saturating_sub(name.width()));
         let indent = time.width() + 1 + 2 + NAME_WIDTH.max(name.width());
         if let Some(columns) = self.columns {
@@ -99,6 +103,14 @@ impl Renderer {
     fn paint(&self, author: &AuthorKey, name: &str) -> String {
         if self.color { format!("\x1b[{}m{name}\x1b[0m", color_of(author)) } else { name.to_owned() }
     }
+}
+
+/// Why a message is folded, if it is.
+fn folded(row: &Row, people: &People) -> Option<&'static str> {
+    if !row.counts {
+        return Some("(folded: written after they were removed)");
+    }
+    people.is_blocked(&row.author).then_some("(folded: blocked by you)")
 }
 
 /// A colour that stays with a person: public keys are spread evenly as they are.

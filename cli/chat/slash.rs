@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::commands::members::Act;
 use crate::config::{checked_nick, peer_address};
 use crate::time::parse_span;
 
@@ -30,22 +31,33 @@ pub(crate) enum Slash {
     Invite { expires: Option<Duration>, uses: Option<u32> },
     Accept(String),
     Peer(String),
+    Act(Act, String),
+    Revoke(Option<String>),
+    Block(String, bool),
+    Leave,
     Quit,
 }
 
 /// What `/help` prints.
 pub(crate) const HELP: &str = "\
-/who                who is in the room, with the words of their keys
+/who                who is in the room, with the words of their keys (/members is the same)
 /nick NAME          be called otherwise
 /invite [7d] [N]    print a ticket for others; it holds so long, for so many
 /accept NAME        let in who knocks
+/kick NAME          remove somebody; /readmit NAME undoes it; /promote NAME makes an admin
+/revoke [INVITE]    take an invite back; without one, list those that hold
+/block NAME         fold somebody's messages, here only; /unblock NAME shows them
+/leave              end your membership (/quit only closes the program)
 /peer HOST:PORT     dial another peer, from now on
 /peers  /status     how they stand, how this replica stands
 /quit               leave (so do Ctrl+C and Ctrl+D); what you wrote is kept
 //text              say what begins with a slash
 Alt+Enter starts a new line.";
 
-const WORDS: [&str; 9] = ["help", "nick", "who", "peers", "status", "invite", "accept", "peer", "quit"];
+const WORDS: [&str; 17] = [
+    "help", "nick", "who", "members", "peers", "status", "invite", "accept", "peer", "kick", "readmit",
+    "promote", "revoke", "block", "unblock", "leave", "quit",
+];
 
 /// Reads a line that was typed.
 pub(crate) fn read(line: &str) -> Meaning {
@@ -68,7 +80,14 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
     Ok(Some(match word {
         "help" | "h" | "?" => Slash::Help,
         "nick" => Slash::Nick(checked_nick(&needed("NAME")?).map_err(|error| format!("No: {error}."))?),
-        "who" => Slash::Who,
+        "who" | "members" => Slash::Who,
+        "kick" => Slash::Act(Act::Kick, needed("NAME, as /who shows it")?),
+        "readmit" => Slash::Act(Act::Readmit, needed("NAME, as /who shows it")?),
+        "promote" => Slash::Act(Act::Promote, needed("NAME, as /who shows it")?),
+        "revoke" => Slash::Revoke((!argument.is_empty()).then(|| argument.to_owned())),
+        "block" => Slash::Block(needed("NAME, as /who shows it")?, true),
+        "unblock" => Slash::Block(needed("NAME, as /who shows it")?, false),
+        "leave" => Slash::Leave,
         "peers" => Slash::Peers,
         "status" => Slash::Status,
         "invite" => invite(argument)?,

@@ -6,6 +6,7 @@ use replica_sync::node::NodeError;
 use crate::chat::slash::{self, HELP, Meaning, Slash};
 use crate::chat::typed::{Source, Typed};
 use crate::chat::{Asked, Chat, arrivals};
+use crate::commands::members::{self, Act};
 use crate::commands::{invite::expires_ms, status};
 use crate::failure;
 use crate::people::two_words;
@@ -87,30 +88,57 @@ impl Chat<'_> {
                 self.client.command(Command::Dial(address.clone())).await?;
                 self.note(&format!("dialling {address}"))?;
             }
+            Slash::Act(act, who) => self.act(act, &who).await?,
+            Slash::Revoke(invite) => self.revoke(invite).await?,
+            Slash::Block(who, blocked) => self.block(&who, blocked).await?,
+            Slash::Leave => self.ask(Command::Leave, Asked::Act).await?,
             Slash::Quit => {}
         }
         Ok(())
     }
 
     async fn tell_who(&mut self) -> anyhow::Result<()> {
+        let lines = members::lines(&*self.client.status().await?, &self.people);
+        let none = "Nobody yet: there is no room.".to_owned();
+        self.note(&if lines.is_empty() { none } else { lines.join("\n") })?;
+        Ok(())
+    }
+
+    /// Kicks or promotes who is meant.
+    async fn act(&mut self, act: Act, who: &str) -> anyhow::Result<()> {
+        match members::pick(&self.people, who) {
+            Ok(author) => self.ask(act.command(author), Asked::Act).await,
+            Err(error) => self.not_done(&error),
+        }
+    }
+
+    async fn revoke(&mut self, invite: Option<String>) -> anyhow::Result<()> {
         let status = self.client.status().await?;
-        let mut lines = Vec::new();
-        for (author, _, is_member) in &status.members {
-            let is_here =
-                status.peers.iter().any(|peer| peer.author == Some(*author) && peer.standing.is_some());
-            let mark = match (*author == status.me, is_here, is_member) {
-                (true, _, _) => "you",
-                (_, _, false) => "left",
-                (_, true, _) => "connected",
-                _ => "not connected",
-            };
-            let words = replica::identity::words(author);
-            lines.push(format!("{} · {words} · {mark}", self.people.name(author)));
+        let Some(invite) = invite else {
+            let lines = members::invite_lines(&status, &self.people);
+            let none = "No invite holds: /invite makes one.".to_owned();
+            self.note(&if lines.is_empty() { none } else { lines.join("\n") })?;
+            return Ok(());
+        };
+        match members::find_invite(&status, &invite) {
+            Ok(invite) => self.ask(Command::Revoke(invite), Asked::Act).await,
+            Err(error) => self.not_done(&error),
         }
-        if lines.is_empty() {
-            lines.push("Nobody yet: there is no room.".to_owned());
-        }
-        self.note(&lines.join("\n"))?;
+    }
+
+    async fn block(&mut self, who: &str, blocked: bool) -> anyhow::Result<()> {
+        let author = match members::pick(&self.people, who) {
+            Ok(author) => author,
+            Err(error) => return self.not_done(&error),
+        };
+        self.client.block(author, blocked).await?;
+        self.people.block(author, blocked);
+        self.note(&members::block_words(&self.people.name(&author), blocked))?;
+        Ok(())
+    }
+
+    fn not_done(&mut self, error: &failure::Failure) -> anyhow::Result<()> {
+        self.note(&format!("Not done: {error}. {}", error.next))?;
         Ok(())
     }
 

@@ -32,9 +32,9 @@ impl Chat<'_> {
         } else if status.entries == 0 {
             self.note("You have a place in this room; its history comes with the first sync.")?;
         } else {
-            let others =
-                status.members.iter().filter(|(author, _, is_member)| *is_member && *author != status.me);
-            let others: Vec<String> = others.map(|(author, _, _)| self.people.name(author)).collect();
+            let others = status.members.iter();
+            let others = others.filter(|member| member.role.is_member() && member.author != status.me);
+            let others: Vec<String> = others.map(|member| self.people.name(&member.author)).collect();
             let with = if others.is_empty() { "nobody else yet".to_owned() } else { others.join(", ") };
             self.note(&format!(
                 "room \"{room}\" · {} · with {with} · /help",

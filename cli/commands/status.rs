@@ -1,6 +1,6 @@
 //! `replica status` and `replica verify`
 
-use replica_sync::node::Status;
+use replica_sync::node::{Role, Status};
 
 use crate::commands::{reader, room_name};
 use crate::config::Config;
@@ -42,10 +42,13 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
             status.entries
         ));
         lines.push(format!("digest   {}  equal digests, equal history in equal order", &digest[..16]));
-        let members = status.members.iter().filter(|(_, _, is_member)| *is_member);
-        let names: Vec<String> = members.map(|(author, _, _)| people.name(author)).collect();
+        let members = status.members.iter().filter(|member| member.role.is_member());
+        let names: Vec<String> = members.map(|member| people.name(&member.author)).collect();
         lines.push(format!("members  {}", names.join(", ")));
-        if !status.is_member {
+        let mine = status.members.iter().find(|member| member.author == status.me).map(|me| me.role);
+        if let Some(Role::Removed(by)) = mine {
+            lines.push(format!("         {} removed you; what is here can still be read", people.name(&by)));
+        } else if !status.is_member {
             lines.push("         you are not a member yet: that comes with the first sync".to_owned());
         }
     }

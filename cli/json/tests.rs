@@ -17,6 +17,7 @@ pub(crate) fn message(text: &str) -> Row {
         text: text.to_owned(),
         deps: vec![EntryId([9; 32]), EntryId([2; 32])],
         rows_after: 0,
+        counts: true,
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
         digest: Digest([0; 32]),
         drafts: Vec::new(),
         members: Vec::new(),
+        blocked: Vec::new(),
+        invites: Vec::new(),
         forked: Vec::new(),
         peers,
         behind: 0,

@@ -137,10 +137,152 @@ impl History {
     /// The members by all entries, with the names they gave themselves last.
     #[must_use]
     pub fn members(&self) -> BTreeMap<AuthorKey, Option<String>> {
-        let admitted = (0..self.entries.len()).filter_map(|at| self.admitted(at));
-        let authors: BTreeSet<AuthorKey> =
-            admitted.filter(|author| self.is_member(author, |_| true)).collect();
-        authors.into_iter().map(|author| (author, self.name(&author))).collect()
+        let removals = self.removals();
+        let all = 0..self.entries.len();
+        let admitted: BTreeSet<AuthorKey> = all.clone().filter_map(|at| self.admitted(at)).collect();
+        let is_member =
+            |author: &AuthorKey| all.clone().any(|at| self.makes_member(at, author, &removals, &|_| true));
+        admitted.into_iter().filter(is_member).map(|author| (author, self.name(&author))).collect()
+    }
+
+    /// Everyone who was ever removed.
+    #[must_use]
+    pub fn removed(&self) -> BTreeSet<AuthorKey> {
+        self.removals().into_values().collect()
+    }
+
+    /// The removals that count, walked from the highest admin down: who may, by what they had seen, and has not been
+    /// removed from above without that having been seen.
+    fn removals(&self) -> BTreeMap<usize, AuthorKey> {
+        let key = |at: usize| (self.clocks[at], self.entries[at].id());
+        let mut removals: BTreeMap<usize, AuthorKey> = BTreeMap::new();
+        // Terms: when they began, whose, and by which entry.
+        let mut terms: Vec<(usize, AuthorKey)> = Vec::new();
+        let mut ahead: Vec<(usize, AuthorKey)> = (0..self.entries.len())
+            .filter(|at| matches!(self.bodies[*at], Body::Room(_)))
+            .map(|at| (at, self.entries[at].author()))
+            .collect();
+        let mut done: BTreeSet<usize> = BTreeSet::new();
+        loop {
+            ahead.sort_by_key(|(at, _)| std::cmp::Reverse(key(*at)));
+            let Some((began, admin)) = ahead.pop() else { return removals };
+            terms.push((began, admin));
+            let mut acts: Vec<usize> = (0..self.entries.len())
+                .filter(|at| self.entries[*at].author() == admin && self.is_in_past(began, *at))
+                .collect();
+            acts.sort_by_key(|at| key(*at));
+            for act in acts {
+                let is_void = removals.iter().any(|(removal, whom)| {
+                    *whom == admin && !self.is_in_past(*removal, began) && !self.had_seen(*removal, act)
+                });
+                if is_void || done.contains(&act) {
+                    continue;
+                }
+                match &self.bodies[act] {
+                    Body::Promote(whom) => {
+                        done.insert(act);
+                        ahead.push((act, *whom));
+                    }
+                    Body::Remove(remove) => {
+                        done.insert(act);
+                        let is_above = terms.iter().any(|(since, other)| {
+                            let has_ended = removals.iter().any(|(removal, whom)| {
+                                whom == other
+                                    && self.is_in_past(*removal, act)
+                                    && !self.is_in_past(*removal, *since)
+                            });
+                            *other == remove.key && key(*since) <= key(began) && !has_ended
+                        });
+                        if !is_above {
+                            removals.insert(act, remove.key);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Whether a removal names an entry, or one after it in its chain.
+    fn had_seen(&self, removal: usize, at: usize) -> bool {
+        let Body::Remove(remove) = &self.bodies[removal] else { return false };
+        remove.seen.iter().filter_map(|id| self.index.get(id).copied()).any(|tip| {
+            let previous = |at: &usize| self.entries[*at].record().previous.map(|id| self.index[&id]);
+            std::iter::successors(Some(tip), previous).any(|line| line == at)
+        })
+    }
+
+    /// Whether an entry is an admission of someone's that holds, by those entries that are asked about.
+    fn makes_member(
+        &self,
+        at: usize,
+        author: &AuthorKey,
+        removals: &BTreeMap<usize, AuthorKey>,
+        is_asked: &dyn Fn(usize) -> bool,
+    ) -> bool {
+        if self.admitted(at) != Some(*author) || !is_asked(at) {
+            return false;
+        }
+        let left = |other: usize| {
+            matches!(self.bodies[other], Body::Leave) && self.entries[other].author() == *author
+        };
+        let of = |other: &usize| removals.get(other) == Some(author) && is_asked(*other);
+        let departures = (0..self.entries.len()).filter(|other| left(*other) && is_asked(*other));
+        let mut removed = (0..self.entries.len()).filter(of).peekable();
+        let is_after = |other: usize| self.is_in_past(other, at);
+        self.counts(at, removals)
+            && departures.into_iter().all(is_after)
+            && (removed.peek().is_none() || self.was_admin(&self.entries[at].author(), at, removals))
+            && removed.all(is_after)
+    }
+
+    /// Whether what somebody wrote counts: they were in by what counts, and no removal leaves it out.
+    fn counts(&self, at: usize, removals: &BTreeMap<usize, AuthorKey>) -> bool {
+        if matches!(self.bodies[at], Body::Room(_)) || removals.is_empty() {
+            return true;
+        }
+        let author = self.entries[at].author();
+        let in_past = |other: usize| self.is_in_past(other, at);
+        (0..self.entries.len())
+            .any(|other| in_past(other) && self.makes_member(other, &author, removals, &in_past))
+            && removals
+                .iter()
+                .all(|(removal, whom)| *whom != author || in_past(*removal) || self.had_seen(*removal, at))
+    }
+
+    /// Whether somebody was an admin by what an entry had seen. Only asked where somebody was removed.
+    fn was_admin(&self, author: &AuthorKey, at: usize, removals: &BTreeMap<usize, AuthorKey>) -> bool {
+        let made = |other: usize| match &self.bodies[other] {
+            Body::Room(_) => self.entries[other].author() == *author,
+            Body::Promote(whom) => whom == author && self.is_promotion(other, removals),
+            _ => false,
+        };
+        (0..self.entries.len()).any(|other| {
+            let has_ended = removals.iter().any(|(removal, whom)| {
+                whom == author && self.is_in_past(*removal, at) && !self.is_in_past(*removal, other)
+            });
+            made(other)
+                && self.is_in_past(other, at)
+                && (matches!(self.bodies[other], Body::Room(_)) || !has_ended)
+        })
+    }
+
+    /// Whether a promotion was made by an admin, and no removal voids it.
+    fn is_promotion(&self, at: usize, removals: &BTreeMap<usize, AuthorKey>) -> bool {
+        let by = self.entries[at].author();
+        let made = |other: usize| match &self.bodies[other] {
+            Body::Room(_) => self.entries[other].author() == by,
+            Body::Promote(whom) => *whom == by && self.is_promotion(other, removals),
+            _ => false,
+        };
+        (0..self.entries.len()).any(|other| {
+            self.is_in_past(other, at)
+                && made(other)
+                && (matches!(self.bodies[other], Body::Room(_))
+                    || removals.iter().all(|(removal, whom)| {
+                        *whom != by || self.is_in_past(*removal, other) || self.had_seen(*removal, at)
+                    }))
+        })
     }
 
     fn name(&self, author: &AuthorKey) -> Option<String> {

@@ -143,6 +143,8 @@ impl Story {
                 self.doubled.as_ref().filter(|_| self.said.is_multiple_of(2)).unwrap_or(&a)
             ),
             Act::Admit => format!("{b} admits {a}"),
+            Act::Promote => format!("{b} promotes {a}"),
+            Act::Remove => format!("{b} removes {a}"),
             Act::Pair(verb) => {
                 if a == b && verb != "dial" {
                     return Ok(None);
@@ -171,6 +173,8 @@ enum Act {
     Nick,
     Leave,
     Admit,
+    Promote,
+    Remove,
     /// A verb about two.
     Pair(&'static str),
     /// A verb about one.
@@ -178,7 +182,7 @@ enum Act {
 }
 
 /// What can happen, with how often it does.
-const ACTS: [(usize, Act); 27] = [
+const ACTS: [(usize, Act); 29] = [
     (26, Act::Say),
     (6, Act::Write),
     (1, Act::WriteLong),
@@ -193,6 +197,8 @@ const ACTS: [(usize, Act); 27] = [
     (1, Act::Nick),
     (3, Act::Leave),
     (2, Act::Admit),
+    (3, Act::Promote),
+    (3, Act::Remove),
     (6, Act::Pair("cut")),
     (3, Act::Pair("heal")),
     (2, Act::Pair("reset")),

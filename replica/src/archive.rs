@@ -342,6 +342,9 @@ pub fn text_of(body: &Body) -> String {
         Body::Admit(admit) => format!("let {} in", crate::identity::words(&admit.key)),
         Body::Leave => "left".to_owned(),
         Body::Nickname(name) => format!("is called {name}"),
+        Body::Promote(key) => format!("made {} an admin", crate::identity::words(key)),
+        Body::Remove(remove) => format!("removed {}", crate::identity::words(&remove.key)),
+        Body::Revoke(_) => "took an invite back".to_owned(),
         Body::Unknown { kind } => format!("wrote something of kind {kind} that needs a newer version"),
     }
 }

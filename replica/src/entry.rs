@@ -14,7 +14,7 @@ mod body;
 #[cfg(test)]
 mod tests;
 
-pub use body::{Admit, Body, BodyError, Invite, InviteProof, Kind, Room};
+pub use body::{Admit, Body, BodyError, Invite, InviteProof, Kind, Remove, Room};
 
 /// Version of the record's layout.
 const VERSION: u8 = 1;

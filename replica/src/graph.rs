@@ -5,6 +5,7 @@
 //! and count as *durable* once the store has them ([`Graph::settle`]); only durable ones are told to peers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
@@ -20,6 +21,7 @@ mod compose;
 mod difference;
 mod fork;
 mod index;
+mod roles;
 mod roster;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use chain::Chain;
 pub use difference::{Tip, Wanted};
 pub use fork::Moved;
 use index::Index;
+use roles::Roles;
 pub use roster::Card;
 use roster::{Rosters, SetId};
 
@@ -107,6 +110,8 @@ pub struct Graph {
     chain_index: BTreeMap<ChainId, u32>,
     heads: BTreeSet<Position>,
     rosters: Rosters,
+    /// What the roster comes to. Made when asked for, forgotten when it changes.
+    roles: OnceLock<Roles>,
     branches: fork::Branches,
     undo: Vec<Undo>,
     durable: Position,
@@ -131,6 +136,7 @@ impl Graph {
             chain_index: BTreeMap::new(),
             heads: BTreeSet::new(),
             rosters: Rosters::default(),
+            roles: OnceLock::new(),
             branches: fork::Branches::default(),
             undo: Vec::new(),
             durable: 0,
@@ -242,12 +248,6 @@ impl Graph {
         self.heads.iter().copied()
     }
 
-    /// Whether someone is a member by all the entries that are here.
-    #[must_use]
-    pub fn is_member(&self, author: &AuthorKey) -> bool {
-        self.rosters.is_member_now(author)
-    }
-
     /// All entries of a chain, ascending by position.
     #[must_use]
     pub fn chain_entries(&self, chain: &ChainId) -> Vec<Position> {
@@ -273,7 +273,8 @@ impl Graph {
     /// An invite by its public key, with its entry's id.
     #[must_use]
     pub fn invite(&self, key: &AuthorKey) -> Option<(EntryId, crate::entry::Invite)> {
-        self.rosters.invite_by_key(key)
+        let mut all = self.rosters.invites();
+        all.find(|(_, _, invite)| invite.key == *key).map(|(_, id, invite)| (id, invite))
     }
 
     /// How many admissions cite an invite.
@@ -287,12 +288,6 @@ impl Graph {
     #[must_use]
     pub fn cards(&self, member: &AuthorKey) -> Option<Vec<Card>> {
         self.rosters.cards(member)
-    }
-
-    /// Whether someone was a member once and left.
-    #[must_use]
-    pub fn has_left(&self, author: &AuthorKey) -> bool {
-        self.rosters.has_left(author) && !self.is_member(author)
     }
 
     /// Takes back the newest entries, down to this many. Only those admitted since the last [`Graph::settle`] can be.
@@ -310,6 +305,7 @@ impl Graph {
             self.heads.extend(undo.heads);
             self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
             self.rosters.rewind(undo.roster);
+            self.roles.take();
             self.unplace(node.chain, node.previous(), &undo.placed);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {

@@ -14,6 +14,10 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// Most dependencies beside `previous`. An author that has seen more heads names those with the greatest order keys.
 pub const DEPENDENCIES_MAX: usize = 64;
 
+/// Most entries a removal names as still counting: tips of the removed person's chains, one for each of their homes and
+/// branches. What is not named does not count.
+pub const REMOVAL_SEEN_MAX: usize = 64;
+
 /// Largest claimed time: 48 bits of milliseconds, some 8,900 years.
 pub const TIME_MS_MAX: u64 = (1 << 48) - 1;
 

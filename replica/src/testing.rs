@@ -1,6 +1,6 @@
 //! Signed histories for tests: people, what they write, and in which order it may arrive.
 
-use crate::entry::{Admit, Body, Entry, Invite, InviteProof, Kind, Record, Room};
+use crate::entry::{Admit, Body, Entry, Invite, InviteProof, Kind, Record, Remove, Room};
 use crate::graph::{Admission, Graph, Refusal};
 use crate::id::{ChainId, EntryId, RoomId};
 use crate::identity::{Identity, Purpose};
@@ -153,7 +153,7 @@ impl World {
                 // A prefix of the log is closed under causes.
                 world.log[..reach].iter().for_each(|entry| drop(seen.admit(entry)));
             }
-            let body = world.random_body(dice, number, people);
+            let body = world.random_body(dice, number, people, &seen);
             world.now_ms += [0, 1, 40, 5_000, 3_600_000][dice.below(5)];
             let skew = [0, 0, 0, 0, 3 * 86_400_000, 365 * 86_400_000][dice.below(6)];
             let claimed = if dice.one_in(20) { 0 } else { world.now_ms + skew };
@@ -179,13 +179,17 @@ impl World {
         world
     }
 
-    fn random_body(&self, dice: &mut Dice, number: u8, people: u8) -> Body {
+    fn random_body(&self, dice: &mut Dice, number: u8, people: u8, seen: &Graph) -> Body {
         let text = format!("{:x}", dice.next());
-        match dice.below(10) {
-            0..3 => self.admit(number, u8::try_from(dice.below(usize::from(people))).unwrap()),
-            3 => Body::Nickname(text),
-            4 => Body::Invite(Invite { key: person(200).key(), expires_ms: None, uses: Some(3) }),
-            5 if number > 0 && dice.one_in(2) => Body::Leave,
+        let someone = u8::try_from(dice.below(usize::from(people))).unwrap();
+        match dice.below(14) {
+            0..4 => self.admit(number, someone),
+            10 | 11 => Body::Promote(person(someone).key()),
+            12 if dice.one_in(2) => remove(seen, someone),
+            13 if dice.one_in(2) => Body::Revoke(dice.pick(&self.log).id()),
+            4 => Body::Nickname(text),
+            5 => Body::Invite(Invite { key: person(200).key(), expires_ms: None, uses: Some(3) }),
+            6 if number > 0 && dice.one_in(2) => Body::Leave,
             _ => Body::Message(text),
         }
     }
@@ -204,6 +208,15 @@ impl World {
         }
         shuffled
     }
+}
+
+/// The removal of someone by who has seen so much of them.
+pub(crate) fn remove(seen: &Graph, who: u8) -> Body {
+    let key = person(who).key();
+    let mut tips = seen.tips_of(&key);
+    tips.sort_unstable();
+    tips.truncate(crate::limits::REMOVAL_SEEN_MAX);
+    Body::Remove(Box::new(Remove { key, seen: tips }))
 }
 
 /// A record of a known kind.

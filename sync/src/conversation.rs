@@ -10,12 +10,13 @@ use replica::archive::{Batch, Draft, Met, Opened, Peer};
 use replica::entry::{Body, Entry, Record};
 use replica::graph::{Admission, Graph};
 use replica::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
-use replica::identity::{Identity, Purpose};
+use replica::identity::Identity;
 use replica::limits::TIME_MS_MAX;
 use replica::members::Members;
 
 mod batch;
 mod gate;
+mod people;
 #[cfg(test)]
 mod tests;
 
@@ -73,6 +74,15 @@ pub enum SayError {
     /// Only members may do this.
     #[error("only a member of the room can do this")]
     NotMember,
+    /// An admin removed this author from the room.
+    #[error("an admin removed you from this room")]
+    Removed,
+    /// Only an admin may do this, and to nobody of the same or a higher rank.
+    #[error("only an admin can do this, and not to an admin of higher rank")]
+    NotAdmin,
+    /// Whom it is about is no member.
+    #[error("that is no member of the room")]
+    NobodyThere,
     /// Too much waits for an admission.
     #[error("too many drafts wait already")]
     TooManyDrafts,
@@ -220,6 +230,9 @@ impl Conversation {
         if self.read_only {
             return Err(SayError::ReadOnly);
         }
+        if self.graph.removed_by(&self.me()).is_some() {
+            return Err(SayError::Removed);
+        }
         if self.drafts.len() >= DRAFTS_MAX {
             return Err(SayError::TooManyDrafts);
         }
@@ -255,7 +268,10 @@ impl Conversation {
         if self.read_only {
             return Err(SayError::ReadOnly);
         }
-        let record = self.graph.compose(self.chain, now_ms, body).ok_or(SayError::NotMember)?;
+        let Some(record) = self.graph.compose(self.chain, now_ms, body) else {
+            let is_removed = self.graph.removed_by(&self.me()).is_some();
+            return Err(if is_removed { SayError::Removed } else { SayError::NotMember });
+        };
         let entry = Entry::sign(record, &self.graph.room(), &self.identity).map_err(|_| SayError::Form)?;
         let Ok(Admission::New(at)) = self.graph.admit(&entry) else { return Err(SayError::NotMember) };
         self.members.apply(&entry, self.graph.key(at));
@@ -267,21 +283,6 @@ impl Conversation {
             origin: Origin::Own(tag),
         });
         Ok(id)
-    }
-
-    /// Lets a key in.
-    ///
-    /// # Errors
-    /// As [`Conversation::write`].
-    pub fn admit(
-        &mut self,
-        key: AuthorKey,
-        proof: Option<replica::entry::InviteProof>,
-        now_ms: u64,
-        tag: Option<Tag>,
-    ) -> Result<EntryId, SayError> {
-        let card = self.identity.sign(Purpose::Card { room: &self.graph.room(), key: &key });
-        self.write(&Body::Admit(Box::new(replica::entry::Admit { key, card, proof })), now_ms, tag)
     }
 
     /// Goes on as another store under a new chain: someone else has written in ours, or may have.

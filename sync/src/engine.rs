@@ -182,6 +182,9 @@ impl Engine {
             }
             Command::Invite { expires_ms, uses } => self.invite(tag, expires_ms, uses),
             Command::Admit(key) => self.conversation.admit(key, None, wall_ms, Some(tag)).map(|_| ()),
+            Command::Promote(key) => self.conversation.promote(key, wall_ms, tag),
+            Command::Remove(key) => self.conversation.remove(key, wall_ms, tag),
+            Command::Revoke(invite) => self.conversation.revoke(invite, wall_ms, tag),
             Command::Leave => self.conversation.write(&Body::Leave, wall_ms, Some(tag)).map(|_| ()),
             Command::Dial(address) => {
                 self.book.add(address, Source::Named, self.now.monotonic_ms);

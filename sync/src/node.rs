@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use replica::home::{Home, HomeError};
-use replica::id::{AuthorKey, Digest, EntryId, RoomId};
+use replica::id::{AuthorKey, RoomId};
 use replica::order::OrderKey;
 use replica::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
@@ -20,14 +20,16 @@ mod keeper;
 mod network;
 mod requests;
 mod rooms;
+mod status;
 #[cfg(test)]
 mod tests;
 
 use crate::conversation::Tag;
-use crate::engine::{Command, Event, Row, Standing};
+use crate::engine::{Command, Event, Row};
 use crate::ticket::Ticket;
 
 pub use events::Events;
+pub use status::{InviteStatus, MemberStatus, PeerStatus, Role, Status};
 
 /// Where a node listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,70 +119,6 @@ pub enum NodeEvent {
     Failed(String),
 }
 
-/// One peer, as [`Status`] lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerStatus {
-    /// Who, once known.
-    pub author: Option<AuthorKey>,
-    /// What they are called.
-    pub nick: Option<String>,
-    /// Where.
-    pub address: String,
-    /// How they stand; none while there is no connection.
-    pub standing: Option<Standing>,
-    /// Failed attempts to connect since it last worked.
-    pub failures: u32,
-    /// Whether it is not dialled because there is no need: who is there is connected otherwise, or enough others are.
-    pub is_spare: bool,
-    /// Whether something answers there that is not our room.
-    pub is_other_room: bool,
-    /// Entries known to be missing here.
-    pub missing_here: u64,
-    /// Entries not known to be there.
-    pub missing_there: u64,
-    /// Bytes sent on the connection since its handshake, as [`Traffic`](crate::transport::Traffic) counts them.
-    pub sent_bytes: u64,
-    /// Bytes received on it.
-    pub received_bytes: u64,
-}
-
-/// How a node stands.
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// The room and what this home calls it; none before there is one.
-    pub room: Option<(RoomId, String)>,
-    /// Who we are.
-    pub me: AuthorKey,
-    /// What we want to be called.
-    pub nick: String,
-    /// Whether we are a member by what is here.
-    pub is_member: bool,
-    /// Entries here.
-    pub entries: u64,
-    /// Messages among them.
-    pub messages: u64,
-    /// The newest entries: nothing here follows them.
-    pub heads: Vec<EntryId>,
-    /// Equal digests mean equal history in equal order.
-    pub digest: Digest,
-    /// Drafts waiting for our admission, by the time they were written.
-    pub drafts: Vec<(u64, String)>,
-    /// Everyone the room knows: key, name, whether a member now.
-    pub members: Vec<(AuthorKey, Option<String>, bool)>,
-    /// Authors who used one key from two places.
-    pub forked: Vec<AuthorKey>,
-    /// Connected and known peers.
-    pub peers: Vec<PeerStatus>,
-    /// Rows not in their documents yet.
-    pub behind: usize,
-    /// Documents in memory.
-    pub documents_in_use: usize,
-    /// Where connections are accepted.
-    pub listening: Vec<SocketAddr>,
-    /// Whether the store failed: nothing more can be written.
-    pub is_read_only: bool,
-}
-
 /// What a verification went through; see [`replica::archive::Verification`].
 pub type Verified = replica::archive::Verification;
 
@@ -245,6 +183,7 @@ pub(crate) enum Request {
     Accept { name: String, answer: Answer<String> },
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
+    Block { author: AuthorKey, blocked: bool, answer: Answer<()> },
     Stop(oneshot::Sender<()>),
 }
 
@@ -325,6 +264,14 @@ impl Node {
     /// When it cannot be made.
     pub async fn export(&self) -> Result<Vec<u8>, NodeError> {
         self.ask(Request::Export).await
+    }
+
+    /// Shows somebody's messages from now on, or not. Only this home knows.
+    ///
+    /// # Errors
+    /// When that cannot be kept, or the node has stopped.
+    pub async fn block(&self, author: AuthorKey, blocked: bool) -> Result<(), NodeError> {
+        self.ask(|answer| Request::Block { author, blocked, answer }).await
     }
 
     /// Says goodbye to all peers, leaves the store in order and ends.

@@ -280,6 +280,10 @@ pub enum ByeReason {
     StoreFailed,
     /// The sender has links enough; nothing is wrong, and the receiver is not to dial it at once.
     EnoughLinks,
+    /// An admin removed the receiver from the room.
+    Removed,
+    /// The invite was taken back, or who published it is not in the room any more.
+    InviteRevoked,
     /// A reason this version does not know.
     Unknown(u16),
 }
@@ -302,7 +306,7 @@ impl ByeReason {
     }
 
     /// Numbers are for ever.
-    const KNOWN: [(u16, Self); 16] = [
+    const KNOWN: [(u16, Self); 18] = [
         (1, Self::Leaving),
         (2, Self::Duplicate),
         (3, Self::SelfConnection),
@@ -319,6 +323,8 @@ impl ByeReason {
         (14, Self::Version),
         (15, Self::StoreFailed),
         (16, Self::EnoughLinks),
+        (17, Self::Removed),
+        (18, Self::InviteRevoked),
     ];
 }
 

@@ -3,7 +3,7 @@
 use crate::entry::{RecordError, take};
 use crate::id::{AuthorKey, EntryId};
 use crate::identity::{Signature, is_sound};
-use crate::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX, TIME_MS_MAX};
+use crate::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX, REMOVAL_SEEN_MAX, TIME_MS_MAX};
 
 /// The kinds of entries. Numbers are for ever; those of the reserved kinds are carried as unknown until they are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,12 +30,14 @@ pub enum Kind {
     Reaction = 8,
     /// Reserved: what the room is about.
     Topic = 9,
-    /// Reserved: makes an admin.
+    /// Makes an admin.
     Promote = 10,
-    /// Reserved: ends a membership.
+    /// Ends another's membership.
     Remove = 11,
     /// Reserved: what its author has read.
     Seen = 12,
+    /// Takes an invite back.
+    Revoke = 13,
 }
 
 impl Kind {
@@ -45,10 +47,13 @@ impl Kind {
         self as u16
     }
 
-    /// Whether entries of this number make or end memberships.
+    /// Whether entries of this number say who may be here: memberships, roles, invites.
     #[must_use]
-    pub fn is_roster(number: u16) -> bool {
-        number <= Self::Leave.number()
+    pub const fn is_roster(number: u16) -> bool {
+        const PROMOTE: u16 = Kind::Promote.number();
+        const REMOVE: u16 = Kind::Remove.number();
+        const REVOKE: u16 = Kind::Revoke.number();
+        number <= Self::Leave.number() || matches!(number, PROMOTE | REMOVE | REVOKE)
     }
 }
 
@@ -115,6 +120,16 @@ pub struct Admit {
     pub proof: Option<InviteProof>,
 }
 
+/// The body of a removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remove {
+    /// Who is removed.
+    pub key: AuthorKey,
+    /// How far what they did still counts: these entries of theirs and what stands before them in their chains.
+    /// Ascending, at most [`REMOVAL_SEEN_MAX`].
+    pub seen: Vec<EntryId>,
+}
+
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,6 +146,12 @@ pub enum Body {
     Nickname(String),
     /// [`Kind::Message`].
     Message(String),
+    /// [`Kind::Promote`]: whom.
+    Promote(AuthorKey),
+    /// [`Kind::Remove`].
+    Remove(Box<Remove>),
+    /// [`Kind::Revoke`]: the invite's entry.
+    Revoke(EntryId),
     /// A kind this version does not know.
     Unknown {
         /// Its number.
@@ -139,8 +160,8 @@ pub enum Body {
 }
 
 impl Body {
-    /// The kind's number and the body's bytes; none for a kind that is not ours to write, and for an invite with a
-    /// limit that has no form.
+    /// The kind's number and the body's bytes; none for a kind that is not ours to write, and for what has no form: an
+    /// invite with such a limit, a removal with its entries in another order or too many.
     #[must_use]
     pub fn encode(&self) -> Option<(Kind, Vec<u8>)> {
         Some(match self {
@@ -173,6 +194,16 @@ impl Body {
             Self::Leave => (Kind::Leave, Vec::new()),
             Self::Nickname(name) => (Kind::Nickname, name.clone().into_bytes()),
             Self::Message(text) => (Kind::Message, text.clone().into_bytes()),
+            Self::Promote(key) => (Kind::Promote, key.0.to_vec()),
+            Self::Remove(remove) => {
+                let is_ascending = remove.seen.windows(2).all(|pair| pair[0] < pair[1]);
+                if !is_ascending || remove.seen.len() > REMOVAL_SEEN_MAX {
+                    return None;
+                }
+                let ids = remove.seen.iter().map(|id| id.0);
+                (Kind::Remove, std::iter::once(remove.key.0).chain(ids).flatten().collect())
+            }
+            Self::Revoke(invite) => (Kind::Revoke, invite.0.to_vec()),
             Self::Unknown { .. } => return None,
         })
     }
@@ -212,6 +243,9 @@ impl Body {
             k if k == Kind::Message.number() => {
                 Self::Message(text(std::mem::take(&mut rest), MESSAGE_BYTES_MAX)?.to_owned())
             }
+            k if k == Kind::Promote.number() => Self::Promote(sound(AuthorKey(take(&mut rest)?))?),
+            k if k == Kind::Remove.number() => Self::Remove(Box::new(decode_remove(&mut rest)?)),
+            k if k == Kind::Revoke.number() => Self::Revoke(EntryId(take(&mut rest)?)),
             kind => return Ok(Self::Unknown { kind }),
         };
         if rest.is_empty() { Ok(body) } else { Err(BodyError::Length) }
@@ -240,6 +274,22 @@ fn decode_admit(rest: &mut &[u8]) -> Result<Admit, BodyError> {
         })
     };
     Ok(Admit { key, card, proof })
+}
+
+fn decode_remove(rest: &mut &[u8]) -> Result<Remove, BodyError> {
+    let key = sound(AuthorKey(take(rest)?))?;
+    if rest.len() > REMOVAL_SEEN_MAX * 32 {
+        return Err(BodyError::Length);
+    }
+    let mut seen: Vec<EntryId> = Vec::new();
+    while !rest.is_empty() {
+        let id = EntryId(take(rest)?);
+        if seen.last().is_some_and(|last| *last >= id) {
+            return Err(BodyError::NotCanonical("entries"));
+        }
+        seen.push(id);
+    }
+    Ok(Remove { key, seen })
 }
 
 fn sound(key: AuthorKey) -> Result<AuthorKey, BodyError> {

@@ -35,6 +35,10 @@ fn admission(proof: bool) -> Body {
     Body::Admit(Box::new(Admit { key, card, proof: proof.then_some(invite) }))
 }
 
+fn removal() -> Body {
+    Body::Remove(Box::new(Remove { key: person(1).key(), seen: SEEN.to_vec() }))
+}
+
 /// One of each kind, as in `tests/entry/records.txt`.
 fn one_of_each() -> Vec<(&'static str, Record)> {
     let invite = Invite { key: person(2).key(), expires_ms: Some(START_MS + 5), uses: Some(3) };
@@ -48,6 +52,9 @@ fn one_of_each() -> Vec<(&'static str, Record)> {
         ("leave", of(&Body::Leave, 4, &SEEN, START_MS + 3)),
         ("nickname", of(&Body::Nickname("Ann é".to_owned()), 1, &SEEN[..1], START_MS + 4)),
         ("message", of(&Body::Message("hi 👋\n".to_owned()), u32::MAX, &SEEN, TIME_MS_MAX)),
+        ("promote", of(&Body::Promote(person(1).key()), 3, &SEEN[..1], START_MS + 2)),
+        ("remove", of(&removal(), 3, &SEEN[..1], START_MS + 2)),
+        ("revoke", of(&Body::Revoke(SEEN[0]), 3, &SEEN[..1], START_MS + 2)),
         ("unknown", record(0xffff, 1, &SEEN[..1], 0, vec![0, 0xff])),
     ]
 }
@@ -89,7 +96,10 @@ fn a_record_cut_short_is_refused_or_says_less() {
             match Record::from_bytes(&bytes[..length]) {
                 Ok(read) => {
                     assert!(
-                        matches!(name, "room" | "nickname" | "message" | "unknown" | "admit by invite"),
+                        matches!(
+                            name,
+                            "room" | "nickname" | "message" | "unknown" | "admit by invite" | "remove"
+                        ),
                         "{name}"
                     );
                     assert_eq!(read.to_bytes(), bytes[..length], "{name} cut to {length}");
@@ -108,7 +118,7 @@ fn a_record_cut_short_is_refused_or_says_less() {
 
 #[test]
 fn bytes_behind_a_body_of_fixed_form_are_refused() {
-    for name in ["invite", "open invite", "admit", "admit by invite", "leave"] {
+    for name in ["invite", "open invite", "admit", "admit by invite", "leave", "promote", "revoke"] {
         let (_, record) = one_of_each().into_iter().find(|(of, _)| *of == name).unwrap();
         for extra in [vec![0], vec![0; 32], vec![7; 127], vec![7; 129]] {
             let bytes = [record.to_bytes(), extra].concat();
@@ -221,8 +231,26 @@ fn limits_of_an_invite_that_have_no_form_are_not_written() {
 }
 
 #[test]
+fn a_removal_names_entries_in_one_order_and_not_too_many() {
+    let of = |ids: &[[u8; 32]]| {
+        let body = [&[person(1).key().0][..], ids].concat().concat();
+        record(Kind::Remove.number(), 2, &SEEN, 0, body)
+    };
+    let numbered = |count: u8| (0..count).map(|number| [number; 32]).collect::<Vec<_>>();
+    for count in [0, 1, 64] {
+        check(&of(&numbered(count)));
+    }
+    refuse(of(&numbered(65)), BodyError::Length.into());
+    refuse(of(&[[2; 32], [1; 32]]), BodyError::NotCanonical("entries").into());
+    refuse(of(&[[1; 32], [1; 32]]), BodyError::NotCanonical("entries").into());
+    let remove = |seen: Vec<EntryId>| Body::Remove(Box::new(Remove { key: person(1).key(), seen }));
+    assert_eq!(remove(vec![SEEN[1], SEEN[0]]).encode(), None);
+    assert_eq!(remove((0..65).map(|number| EntryId([number; 32])).collect()).encode(), None);
+}
+
+#[test]
 fn kinds_nobody_knows_are_carried_with_any_body_within_the_limits() {
-    for kind in (6..=13).chain([0x100, 0x105, u16::MAX]) {
+    for kind in (6..=9).chain([12, 14, 0x100, 0x105, 0x10b, u16::MAX]) {
         for body in [Vec::new(), vec![0xff, 0xfe], vec![0; BODY_BYTES_MAX]] {
             let record = record(kind, 2, &SEEN, 0, body);
             check(&record);
@@ -268,6 +296,12 @@ fn body() -> impl Strategy<Value = Body> {
         (key, signature(), proptest::option::of(proof))
             .prop_map(|(key, card, proof)| Body::Admit(Box::new(Admit { key, card, proof }))),
         Just(Body::Leave),
+        (0..20_u8).prop_map(|number| Body::Promote(person(number).key())),
+        (0..20_u8, prop::collection::btree_set(any::<[u8; 32]>(), 0..4)).prop_map(|(number, seen)| {
+            let seen = seen.into_iter().map(EntryId).collect();
+            Body::Remove(Box::new(Remove { key: person(number).key(), seen }))
+        }),
+        any::<[u8; 32]>().prop_map(|invite| Body::Revoke(EntryId(invite))),
         text(NAME_BYTES_MAX).prop_map(Body::Nickname),
         text(400).prop_map(Body::Message),
     ]
@@ -285,7 +319,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_refused_or_the_only_form_of_a_record(
-        kind in 0..7_u8, seq in 0..3_u8, count in 0..3_u8, rest in prop::collection::vec(any::<u8>(), 0..300),
+        kind in 0..14_u8, seq in 0..3_u8, count in 0..3_u8, rest in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         let mut bytes = vec![VERSION, 0, kind];
         bytes.extend_from_slice(&[1; 40]);
@@ -313,7 +347,7 @@ fn checking_a_body_accepts_what_reading_it_does() {
         vec![b'x'; MESSAGE_BYTES_MAX],
         vec![b'x'; MESSAGE_BYTES_MAX + 1],
     ];
-    for kind in 0..=Kind::Edit.number() {
+    for kind in 0..=Kind::Revoke.number() + 1 {
         for bytes in &texts {
             assert_eq!(Body::check(kind, bytes), Body::decode(kind, bytes).map(drop), "{kind}");
         }

@@ -48,7 +48,7 @@ impl Graph {
             previous.map(|at| Previous { claimed_ms: self.claimed_ms(at), clock: self.key(at).clock }),
             parents().map(|parent| self.key(*parent).clock),
         );
-        Ok(Admission::New(self.insert(entry, roster_body.as_ref(), previous, &others, clock, past)))
+        Ok(Admission::New(self.insert(entry, roster_body, previous, &others, clock, past)))
     }
 
     /// Whether an entry had these roster entries in its past, so that its author was a member by them.
@@ -60,7 +60,7 @@ impl Graph {
     fn insert(
         &mut self,
         entry: &Entry,
-        roster_body: Option<&Body>,
+        roster_body: Option<Body>,
         previous: Option<Position>,
         others: &[Position],
         clock: Clock,
@@ -69,8 +69,13 @@ impl Graph {
         let record = entry.record();
         let at = self.len();
         let mark = self.rosters.mark();
-        let extend = |body| self.rosters.extend(past, &entry.author(), body, entry.id());
-        let roster = roster_body.map_or(past, extend);
+        let roster = match roster_body {
+            Some(body) => {
+                self.roles.take();
+                self.rosters.extend(past, entry, body, at)
+            }
+            None => past,
+        };
         let chain = match previous {
             Some(previous) => self.nodes[previous as usize].chain,
             None => self.chain_of(record.chain),

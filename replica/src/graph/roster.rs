@@ -1,14 +1,14 @@
 //! Who is a member, in the past of any entry.
 //!
-//! Each entry keeps the set of roster entries (admissions, departures, invites) in its past. Sets are bitmaps over
+//! Each entry keeps the set of roster entries (admissions, departures, invites, roles, removals) in its past. Sets are bitmaps over
 //! the roster entries in the order they came, in chunks that sets share, and equal sets are one set; so a set costs a
 //! few hundred bytes however many members there are, and most entries make no new one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::entry::{Body, Invite};
-use crate::id::{AuthorKey, EntryId};
+use crate::entry::{Body, Entry, Invite, Remove};
+use crate::id::{AuthorKey, EntryId, Position};
 use crate::identity::Signature;
 
 /// Roster entries in one shared chunk of a set.
@@ -20,7 +20,7 @@ type Chunk = [u64; CHUNK_BITS / 64];
 pub(super) type SetId = u32;
 
 /// Index of a roster entry.
-type Index = usize;
+pub(super) type Index = usize;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Set(Vec<Arc<Chunk>>);
@@ -54,19 +54,51 @@ impl Set {
     }
 }
 
-/// One entry that makes or ends a membership, or publishes an invite.
+/// One entry that says who may be here.
 #[derive(Debug)]
-struct RosterEntry {
-    /// Whose membership it is about; none for an invite.
-    subject: Option<AuthorKey>,
-    is_leave: bool,
-    invite: Option<(EntryId, Invite)>,
-    /// For an admission: who admitted, and the card.
-    card: Option<Card>,
-    /// For an admission by invite: which.
-    used: Option<EntryId>,
+pub(super) struct RosterEntry {
+    pub(super) at: Position,
+    pub(super) author: AuthorKey,
+    pub(super) act: Act,
     /// The roster entries in its past, without itself.
     past: SetId,
+}
+
+/// What a roster entry does.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// Its author made the room.
+    Found,
+    /// Lets a key in, by an invite or not.
+    Admit {
+        key: AuthorKey,
+        card: Signature,
+        invite: Option<EntryId>,
+    },
+    Leave,
+    Invite {
+        id: EntryId,
+        invite: Invite,
+    },
+    Promote(AuthorKey),
+    Remove(Remove),
+    Revoke(EntryId),
+}
+
+impl RosterEntry {
+    /// Whose membership it makes.
+    pub(super) fn admitted(&self) -> Option<AuthorKey> {
+        match &self.act {
+            Act::Found => Some(self.author),
+            Act::Admit { key, .. } => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// Whose membership it makes, or ends at their own wish.
+    fn subject(&self) -> Option<AuthorKey> {
+        self.admitted().or(matches!(self.act, Act::Leave).then_some(self.author))
+    }
 }
 
 /// All roster entries and the sets of them that entries have in their past.
@@ -126,30 +158,30 @@ impl Rosters {
         id
     }
 
-    /// The set an entry has with itself in it, and for a roster entry its record.
-    pub(super) fn extend(&mut self, past: SetId, author: &AuthorKey, body: &Body, id: EntryId) -> SetId {
-        let (subject, is_leave, invite) = match body {
-            Body::Room(_) => (Some(*author), false, None),
-            Body::Admit(admit) => (Some(admit.key), false, None),
-            Body::Leave => (Some(*author), true, None),
-            Body::Invite(invite) => (None, false, Some((id, *invite))),
-            _ => return past,
+    /// The set an entry has with itself in it, which is taken in.
+    pub(super) fn extend(&mut self, past: SetId, entry: &Entry, body: Body, at: Position) -> SetId {
+        let act = match body {
+            Body::Room(_) => Act::Found,
+            Body::Admit(admit) => {
+                let invite = admit.proof.map(|proof| proof.invite);
+                Act::Admit { key: admit.key, card: admit.card, invite }
+            }
+            Body::Leave => Act::Leave,
+            Body::Invite(invite) => Act::Invite { id: entry.id(), invite },
+            Body::Promote(key) => Act::Promote(key),
+            Body::Remove(remove) => Act::Remove(*remove),
+            Body::Revoke(invite) => Act::Revoke(invite),
+            Body::Nickname(_) | Body::Message(_) | Body::Unknown { .. } => return past,
         };
         let index = self.entries.len();
-        if let Some(subject) = subject {
+        let new = RosterEntry { at, author: entry.author(), act, past };
+        if let Some(subject) = new.subject() {
             self.by_subject.entry(subject).or_default().push(index);
         }
-        if let Some((id, _)) = invite {
+        if let Act::Invite { id, .. } = new.act {
             self.by_invite.insert(id, index);
         }
-        let (card, used) = match body {
-            Body::Admit(admit) => {
-                let card = Card { admitter: *author, signature: admit.card };
-                (Some(card), admit.proof.map(|proof| proof.invite))
-            }
-            _ => (None, None),
-        };
-        self.entries.push(RosterEntry { subject, is_leave, invite, card, used, past });
+        self.entries.push(new);
         let set = self.sets[past as usize].with(index);
         self.intern(set)
     }
@@ -171,7 +203,7 @@ impl Rosters {
         self.fold(author, |index| set.contains(index), |index| set.contains(index))
     }
 
-    /// Whether someone is a member by everything.
+    /// Whether someone is a member by everything but removals.
     pub(super) fn is_member_now(&self, author: &AuthorKey) -> bool {
         self.fold(author, |_| true, |_| true)
     }
@@ -189,31 +221,65 @@ impl Rosters {
         admission_counts: impl Fn(Index) -> bool,
         leave_counts: impl Fn(Index) -> bool,
     ) -> bool {
-        let Some(indices) = self.by_subject.get(author) else { return false };
-        let all = |is_leave| indices.iter().copied().filter(move |&at| self.entries[at].is_leave == is_leave);
-        all(false).filter(|&admission| admission_counts(admission)).any(|admission| {
-            let past = &self.sets[self.entries[admission].past as usize];
-            all(true).all(|leave| past.contains(leave) || !leave_counts(leave))
+        self.admissions(author).filter(|&admission| admission_counts(admission)).any(|admission| {
+            self.departures(author).all(|leave| self.is_before(leave, admission) || !leave_counts(leave))
         })
+    }
+
+    /// All roster entries, in the order they came.
+    pub(super) fn entries(&self) -> &[RosterEntry] {
+        &self.entries
+    }
+
+    /// The entries that let someone in.
+    pub(super) fn admissions(&self, author: &AuthorKey) -> impl Iterator<Item = Index> {
+        self.about(author).filter(|&index| self.entries[index].admitted().is_some())
+    }
+
+    /// The entries by which someone left.
+    pub(super) fn departures(&self, author: &AuthorKey) -> impl Iterator<Item = Index> {
+        self.about(author).filter(|&index| self.entries[index].admitted().is_none())
+    }
+
+    fn about(&self, author: &AuthorKey) -> impl Iterator<Item = Index> {
+        self.by_subject.get(author).into_iter().flatten().copied()
+    }
+
+    /// Whether a set has a roster entry.
+    pub(super) fn contains(&self, set: SetId, index: Index) -> bool {
+        self.sets[set as usize].contains(index)
+    }
+
+    /// Whether one roster entry is in another's past.
+    pub(super) fn is_before(&self, cause: Index, effect: Index) -> bool {
+        self.contains(self.entries[effect].past, cause)
+    }
+
+    /// The roster entries in the past of one.
+    pub(super) fn past(&self, index: Index) -> SetId {
+        self.entries[index].past
     }
 
     /// An invite that a set contains.
     pub(super) fn invite_in(&self, id: &EntryId, set: SetId) -> Option<Invite> {
         let index = *self.by_invite.get(id)?;
-        if !self.sets[set as usize].contains(index) {
-            return None;
+        match self.entries[index].act {
+            Act::Invite { invite, .. } if self.contains(set, index) => Some(invite),
+            _ => None,
         }
-        self.entries[index].invite.map(|(_, invite)| invite)
     }
 
-    pub(super) fn invite_by_key(&self, key: &AuthorKey) -> Option<(EntryId, Invite)> {
-        let invites = self.by_invite.values().filter_map(|&index| self.entries[index].invite);
-        invites.into_iter().find(|(_, invite)| invite.key == *key)
+    /// All invites: who published each, its entry's id, and what it says.
+    pub(super) fn invites(&self) -> impl Iterator<Item = (AuthorKey, EntryId, Invite)> {
+        self.by_invite.values().filter_map(|&index| match &self.entries[index].act {
+            Act::Invite { id, invite } => Some((self.entries[index].author, *id, *invite)),
+            _ => None,
+        })
     }
 
     pub(super) fn uses(&self, invite: &EntryId) -> u32 {
-        let uses = self.entries.iter().filter(|entry| entry.used.as_ref() == Some(invite)).count();
-        u32::try_from(uses).unwrap_or(u32::MAX)
+        let is_use = |entry: &&RosterEntry| matches!(&entry.act, Act::Admit { invite: Some(used), .. } if used == invite);
+        u32::try_from(self.entries.iter().filter(is_use).count()).unwrap_or(u32::MAX)
     }
 
     /// From each member's first admission to its admitter's, which came before it, up to the creator.
@@ -221,17 +287,18 @@ impl Rosters {
         let mut cards = Vec::new();
         let mut subject = *member;
         loop {
-            let first = *self.by_subject.get(&subject)?.first()?;
-            let Some(card) = self.entries[first].card else { break };
-            cards.push(card);
-            subject = card.admitter;
+            let first = &self.entries[self.about(&subject).next()?];
+            let Act::Admit { card, .. } = first.act else { break };
+            cards.push(Card { admitter: first.author, signature: card });
+            subject = first.author;
         }
         cards.reverse();
         Some(cards)
     }
 
-    pub(super) fn has_left(&self, author: &AuthorKey) -> bool {
-        self.by_subject.get(author).is_some_and(|all| all.iter().any(|&index| self.entries[index].is_leave))
+    /// Whether someone was ever let in.
+    pub(super) fn knows(&self, author: &AuthorKey) -> bool {
+        self.by_subject.contains_key(author)
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -244,10 +311,15 @@ impl Rosters {
         while self.entries.len() > mark.0 {
             let Some(entry) = self.entries.pop() else { return };
             let index = self.entries.len();
-            if let Some(indices) = entry.subject.and_then(|subject| self.by_subject.get_mut(&subject)) {
+            if let Some(subject) = entry.subject()
+                && let Some(indices) = self.by_subject.get_mut(&subject)
+            {
                 indices.retain(|other| *other != index);
+                if indices.is_empty() {
+                    self.by_subject.remove(&subject);
+                }
             }
-            if let Some((id, _)) = entry.invite {
+            if let Act::Invite { id, .. } = entry.act {
                 self.by_invite.remove(&id);
             }
         }

@@ -11,11 +11,12 @@ use crate::testing::{Dice, START_MS, World, chain, person, record};
 mod admission;
 mod difference;
 mod fork;
+mod roles;
 
 const PEOPLE: u8 = 5;
 
-/// An entry's place in the order, its actor, parents, place in its chain, kind and claimed time.
-type Row = (OrderKey, Actor, Vec<EntryId>, Tip, u16, u64);
+/// An entry's place in the order, its actor, parents, place in its chain, kind, claimed time, and whether it counts.
+type Row = (OrderKey, Actor, Vec<EntryId>, Tip, u16, u64, bool);
 
 /// Everything a graph says that must not depend on the order of arrival.
 #[derive(Debug, PartialEq)]
@@ -24,9 +25,12 @@ struct Face {
     tips: Vec<Tip>,
     heads: BTreeSet<EntryId>,
     rows: BTreeMap<EntryId, Row>,
-    members: Vec<(bool, bool)>,
+    /// Of each person: whether they are in, whether out, and who removed them.
+    members: Vec<(bool, bool, Option<AuthorKey>)>,
+    admins: Vec<AuthorKey>,
     forked: BTreeSet<ChainId>,
-    invites: Vec<u32>,
+    /// How often each was used, and whether it was taken back.
+    invites: Vec<(u32, bool)>,
 }
 
 /// All of it is to be durable.
@@ -34,7 +38,8 @@ fn face(graph: &Graph) -> Face {
     let row = |at: Position| {
         let parents = graph.parents(at).map(|parent| graph.id(parent)).collect();
         let place = Tip { chain: graph.chain(at), seq: graph.seq(at), id: graph.id(at) };
-        (graph.id(at), (graph.key(at), graph.actor(at), parents, place, graph.kind(at), graph.claimed_ms(at)))
+        let (kind, claimed_ms) = (graph.kind(at), graph.claimed_ms(at));
+        (graph.id(at), (graph.key(at), graph.actor(at), parents, place, kind, claimed_ms, graph.counts(at)))
     };
     let rows: BTreeMap<_, _> = (0..graph.len()).map(row).collect();
     let invites = rows.iter().filter(|(_, row)| row.4 == Kind::Invite.number());
@@ -43,9 +48,12 @@ fn face(graph: &Graph) -> Face {
         digest: graph.digest(),
         tips: graph.tips(),
         heads: graph.heads().map(|head| graph.id(head)).collect(),
-        members: people.map(|key| (graph.is_member(&key), graph.has_left(&key))).collect(),
+        members: people
+            .map(|key| (graph.is_member(&key), graph.is_out(&key), graph.removed_by(&key)))
+            .collect(),
         forked: graph.forked().into_iter().map(|(chain, _)| chain).collect(),
-        invites: invites.map(|(id, _)| graph.invite_uses(id)).collect(),
+        invites: invites.map(|(id, _)| (graph.invite_uses(id), graph.is_revoked(id))).collect(),
+        admins: graph.admins(),
         rows,
     }
 }
@@ -98,11 +106,15 @@ fn random_histories_have_all_that_is_to_be_tried() {
     let root_forks = |graph: &Graph| (1..graph.len()).filter(|&at| graph.previous(at).is_none()).count();
     assert!(graphs().filter(|graph| !graph.forked().is_empty()).count() > 20);
     assert!(graphs().any(|graph| root_forks(graph) > 8));
-    let left = |graph: &Graph, number: u8| graph.rosters.has_left(&person(number).key());
+    let left = |graph: &Graph, number: u8| graph.rosters.departures(&person(number).key()).next().is_some();
     assert!(graphs().filter(|graph| (0..PEOPLE).any(|who| left(graph, who))).count() > 10);
     let back = |graph: &Graph, who: u8| left(graph, who) && graph.is_member(&person(who).key());
     assert!(graphs().any(|graph| (0..PEOPLE).any(|who| back(graph, who))));
     assert!(graphs().any(|graph| graph.heads().count() > 5));
+    let removed = |graph: &Graph, who: u8| graph.removed_by(&person(who).key()).is_some();
+    assert!(graphs().filter(|graph| (0..PEOPLE).any(|who| removed(graph, who))).count() > 5);
+    assert!(graphs().filter(|graph| graph.admins().len() > 1).count() > 5);
+    assert!(graphs().filter(|graph| (0..graph.len()).any(|at| !graph.counts(at))).count() > 5);
     assert!(graphs().any(|graph| (0..graph.len()).any(|at| graph.key(at).clock.era > 0)));
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{HomeError, Place, at};
 use crate::files;
-use crate::id::RoomId;
+use crate::id::{AuthorKey, RoomId};
 
 /// Version of the file. A later one is refused: writing it back would lose what this version does not know.
 const VERSION: u32 = 1;
@@ -36,6 +36,9 @@ pub struct State {
     /// The number of the next of them.
     #[serde(default)]
     pub next_draft: u64,
+    /// Whose messages this home does not show. Nobody else hears of it.
+    #[serde(default, with = "text::list")]
+    pub blocked: Vec<AuthorKey>,
     /// Where the home lay when its rooms got their incarnations.
     pub(super) place: Place,
 }
@@ -91,6 +94,7 @@ impl State {
             rooms: Vec::new(),
             drafts: Vec::new(),
             next_draft: 0,
+            blocked: Vec::new(),
             place,
         }
     }
@@ -196,6 +200,28 @@ mod text {
         {
             let text = Option::<String>::deserialize(from)?;
             text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+        }
+    }
+
+    /// The same for several.
+    pub(super) mod list {
+        use super::{Deserializer, Display, FromStr, Serializer};
+        use serde::de::{Deserialize as _, Error as _};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            values: &[impl Display],
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            to.collect_seq(values.iter().map(ToString::to_string))
+        }
+
+        pub(in super::super) fn deserialize<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+        where
+            D: Deserializer<'de>,
+            T: FromStr<Err: Display>,
+        {
+            let texts = Vec::<String>::deserialize(from)?;
+            texts.into_iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into an engine and what comes out of it.
 
 use replica::archive::{Batch, StoredBlock};
-use replica::id::{AuthorKey, Position};
+use replica::id::{AuthorKey, EntryId, Position};
 
 use crate::book::Trouble;
 use crate::conversation::{ConnectionId, Tag};
@@ -70,6 +70,12 @@ pub enum Command {
     },
     /// Let a key in.
     Admit(AuthorKey),
+    /// Make a member an admin.
+    Promote(AuthorKey),
+    /// End somebody else's membership. What they did as far as it is here goes on to count.
+    Remove(AuthorKey),
+    /// Take an invite back.
+    Revoke(EntryId),
     /// Dial an address from now on.
     Dial(String),
     /// End the membership.

@@ -18,7 +18,7 @@ enum Verdict {
     /// It may hand us entries; if some of them make it a member, it is served from then on.
     TakeOnly,
     /// There is nothing to be done for it.
-    Refuse(ByeReason, &'static str),
+    Refuse(ByeReason, String),
 }
 
 impl Engine {
@@ -33,7 +33,7 @@ impl Engine {
             self.book.connected(&address);
         }
         let verdict = if self.conversation.is_read_only() {
-            Verdict::Refuse(ByeReason::StoreFailed, "the store failed")
+            refuse(ByeReason::StoreFailed, "the store failed")
         } else {
             self.judge(&proof)
         };
@@ -64,7 +64,7 @@ impl Engine {
         self.sessions.insert(connection, session);
         self.replan();
         if let Verdict::Refuse(reason, text) = verdict {
-            return self.close(connection, reason, text);
+            return self.close(connection, reason, &text);
         }
         let graph = self.conversation.graph();
         let hello = Hello {
@@ -81,6 +81,10 @@ impl Engine {
         if graph.is_empty() || graph.is_member(&proof.author) {
             return Verdict::Serve;
         }
+        if let Some(by) = graph.removed_by(&proof.author) {
+            // No ticket leads back: an admin has to want it.
+            return Verdict::Refuse(ByeReason::Removed, self.removed_text(&by));
+        }
         if let Some(shown) = &proof.invite {
             return self.judge_invite(&proof.author, shown);
         }
@@ -92,42 +96,58 @@ impl Engine {
         let graph = self.conversation.graph();
         let purpose = Purpose::Invite { room: &graph.room(), key: author, channel: &shown.channel };
         let Some((id, invite)) = graph.invite(&shown.key) else {
-            return Verdict::Refuse(ByeReason::InviteUnknown, "this invite is not known here (yet)");
+            return refuse(ByeReason::InviteUnknown, "this invite is not known here (yet)");
         };
         if !verify(&invite.key, purpose, &shown.signature) {
-            return Verdict::Refuse(ByeReason::InviteUnknown, "the proof of the invite does not hold");
+            return refuse(ByeReason::InviteUnknown, "the proof of the invite does not hold");
+        }
+        if graph.is_revoked(&id) {
+            return refuse(ByeReason::InviteRevoked, "this invite was taken back");
         }
         if invite.expires_ms.is_some_and(|expires| self.now.wall_ms >= expires) {
-            return Verdict::Refuse(ByeReason::InviteExpired, "the invite has expired");
+            return refuse(ByeReason::InviteExpired, "the invite has expired");
         }
         if invite.uses.is_some_and(|uses| graph.invite_uses(&id) >= uses) {
-            return Verdict::Refuse(ByeReason::InviteUsedUp, "the invite was used as often as it may be");
+            return refuse(ByeReason::InviteUsedUp, "the invite was used as often as it may be");
         }
         let proof = InviteProof { invite: id, channel: shown.channel, signature: shown.signature };
         match self.conversation.admit(*author, Some(proof), self.now.wall_ms, None) {
             Ok(_) => Verdict::Serve,
-            Err(_) => Verdict::Refuse(ByeReason::NotMember, "the one you met cannot let anyone in"),
+            Err(_) => refuse(ByeReason::NotMember, "the one you met cannot let anyone in"),
         }
     }
 
-    /// Whether cards lead from the room's creator to someone we do not know yet, past nobody who left.
+    fn removed_text(&self, by: &AuthorKey) -> String {
+        let name = self.conversation.members().name(by);
+        format!("{} removed you from this room", name.unwrap_or("an admin"))
+    }
+
+    /// Whether cards lead from the room's creator to someone we do not know yet, past nobody who is out.
     fn is_vouched_for(&self, proof: &PeerProof) -> bool {
         let graph = self.conversation.graph();
         let is_from_creator = proof.cards.first().map(|card| card.admitter) == graph.creator();
         let on_the_way = proof.cards.iter().map(|card| &card.admitter).chain([&proof.author]);
-        let has_left = on_the_way.into_iter().any(|key| graph.has_left(key));
-        is_from_creator && !has_left && proof.are_cards_authentic(&graph.room())
+        let is_someone_out = on_the_way.into_iter().any(|key| graph.is_out(key));
+        is_from_creator && !is_someone_out && proof.are_cards_authentic(&graph.room())
     }
 
     /// Peers that what just became durable made members are served from now on.
-    /// Who left is told so, and served no more.
+    /// Who left or was removed is told so, and served no more.
     pub(super) fn serve_new_members(&mut self) {
         let graph = self.conversation.graph();
-        let has_left = |session: &&Session| graph.has_left(&session.author);
-        let gone: Vec<ConnectionId> =
-            self.sessions.values().filter(has_left).map(|gone| gone.connection).collect();
-        gone.into_iter()
-            .for_each(|connection| self.close(connection, ByeReason::NotMember, "you left this room"));
+        let is_out = |session: &&Session| graph.is_out(&session.author);
+        let gone: Vec<(ConnectionId, Option<AuthorKey>)> = self
+            .sessions
+            .values()
+            .filter(is_out)
+            .map(|gone| (gone.connection, graph.removed_by(&gone.author)))
+            .collect();
+        for (connection, by) in gone {
+            match by {
+                Some(by) => self.close(connection, ByeReason::Removed, &self.removed_text(&by)),
+                None => self.close(connection, ByeReason::NotMember, "you left this room"),
+            }
+        }
         let graph = self.conversation.graph();
         let is_new = |session: &&Session| !session.is_served && graph.is_member(&session.author);
         let new: Vec<ConnectionId> =
@@ -175,4 +195,8 @@ impl Engine {
         self.close(loser, ByeReason::Duplicate, "connected twice; the other connection is kept");
         loser == other
     }
+}
+
+fn refuse(reason: ByeReason, text: &str) -> Verdict {
+    Verdict::Refuse(reason, text.to_owned())
 }

@@ -145,8 +145,7 @@ impl Engine {
     /// Forgets records that hold no longer, and those of who is no member any more.
     fn drop_stale_records(&mut self) {
         let (wall_ms, graph) = (self.now.wall_ms, self.conversation.graph());
-        let is_stale =
-            |record: &AddressRecord| record.expires_ms <= wall_ms || graph.has_left(&record.author);
+        let is_stale = |record: &AddressRecord| record.expires_ms <= wall_ms || graph.is_out(&record.author);
         let stale = self.records.iter().filter(|(_, record)| is_stale(record));
         let stale: Vec<Endpoint> = stale.map(|(endpoint, _)| *endpoint).collect();
         for endpoint in stale {

@@ -32,6 +32,8 @@ pub struct Row {
     pub text: String,
     /// Everything it directly follows: `previous` and the other dependencies.
     pub deps: Vec<EntryId>,
+    /// Whether it counts: not what somebody wrote whose removal had not seen it. To be shown folded.
+    pub counts: bool,
     /// How many rows stood behind it when it came: more than none, and it came late.
     pub rows_after: u32,
 }
@@ -62,6 +64,7 @@ impl Row {
             kind: graph.kind(at),
             text,
             deps: graph.parents(at).map(|parent| graph.id(parent)).collect(),
+            counts: graph.counts(at),
             rows_after: 0,
         }
     }

@@ -211,7 +211,7 @@ impl Replica {
         let author = self.identity.key();
         let is_known = |engine: &Engine| {
             let graph = engine.conversation().graph();
-            graph.is_member(&author) || graph.has_left(&author)
+            graph.is_member(&author) || graph.is_out(&author)
         };
         let invite = self.invite.filter(|_| !self.engine.as_ref().is_some_and(is_known))?;
         Some(Identity::from_secret(&invite).key())

@@ -4,6 +4,7 @@ use super::{BTreeSet, World};
 use crate::engine::Engine;
 
 use replica::graph::Graph;
+use replica::id::AuthorKey;
 
 /// Longest a world may take to come to rest, in virtual milliseconds: several heartbeats, and every pause between dials.
 const SETTLE_MS_MAX: u64 = 180_000;
@@ -29,20 +30,23 @@ impl World {
     }
 
     fn insiders_of(&self, group: &BTreeSet<usize>) -> BTreeSet<usize> {
-        let graphs = group.iter().filter_map(|&member| Some((member, self.graph(member)?)));
-        let Some((_, fullest)) = graphs.max_by_key(|(_, graph)| graph.durable()) else {
+        let removed = self.removed_in(group);
+        let heard = group.iter().filter(|member| !removed.contains(&self.author(**member)));
+        let graphs = heard.filter_map(|&member| self.graph(member));
+        let Some(fullest) = graphs.max_by_key(|graph| graph.durable()) else {
             return BTreeSet::new();
         };
         let running = group.iter().copied().filter(|member| self.replicas[*member].engine.is_some());
-        let author = |member: usize| self.replicas[member].identity.key();
+        let author = |member: usize| self.author(member);
         let (members, others): (BTreeSet<usize>, BTreeSet<usize>) =
             running.partition(|member| fullest.is_member(&author(*member)));
         if members.is_empty() {
             return members;
         }
+        let is_open = |key: &AuthorKey| fullest.invite(key).is_some_and(|(id, _)| !fullest.is_revoked(&id));
         let may_come = |member: &usize| {
             let invite = self.replicas[*member].invite_key();
-            !fullest.has_left(&author(*member)) && invite.is_some_and(|key| fullest.invite(&key).is_some())
+            !fullest.is_out(&author(*member)) && invite.is_some_and(|key| is_open(&key))
         };
         members.into_iter().chain(others.into_iter().filter(may_come)).collect()
     }
@@ -59,7 +63,7 @@ impl World {
         })
     }
 
-    /// Whether all insiders of a group have the same, which is all that any of the group has.
+    /// Whether all insiders of a group have the same, which is all that any of the group has that may hand it over.
     fn is_group_quiet(&self, group: &BTreeSet<usize>) -> bool {
         let insiders = self.insiders_of(group);
         let inside: Vec<&Graph> = insiders.iter().filter_map(|&member| self.graph(member)).collect();
@@ -68,12 +72,21 @@ impl World {
             let tips = graph.tips();
             inside.first().is_none_or(|inside| tips.iter().all(|tip| inside.position(&tip.id).is_some()))
         };
+        let removed = self.removed_in(group);
         let running = || group.iter().filter_map(|&member| self.replicas[member].engine.as_ref());
         let is_settled =
             |engine: &Engine| engine.conversation().is_settled() && !engine.has_drafts_to_write();
         digests.len() <= 1
             && running().all(is_settled)
-            && group.iter().filter_map(|&member| self.graph(member)).all(is_handed_over)
+            && group
+                .iter()
+                .filter(|member| !removed.contains(&self.author(**member)))
+                .all(|&member| self.graph(member).is_none_or(is_handed_over))
+    }
+
+    /// Whom anyone of a group knows to be removed: they are not listened to.
+    fn removed_in(&self, group: &BTreeSet<usize>) -> BTreeSet<AuthorKey> {
+        group.iter().filter_map(|&member| self.graph(member)).flat_map(Graph::removed).collect()
     }
 
     fn graph(&self, index: usize) -> Option<&Graph> {

@@ -77,7 +77,7 @@ fn founders(script: &str) -> Vec<&str> {
                 later.push(*name);
                 names.extend(others);
             }
-            [one, "admits", other] => names.extend([one, other]),
+            [one, "admits" | "promotes" | "removes", other] => names.extend([one, other]),
             [name, "writes" | "leaves", ..] => names.push(name),
             ["clock" | "fail" | "nick", name, ..] => names.push(name),
             ["pass" | "sleep" | "mend" | "settle", ..] => {}
@@ -133,6 +133,14 @@ impl World {
             [one, "admits", other] => {
                 let key = self.author(self.find(other)?);
                 self.command(self.find(one)?, Command::Admit(key));
+            }
+            [one, "promotes", other] => {
+                let key = self.author(self.find(other)?);
+                self.command(self.find(one)?, Command::Promote(key));
+            }
+            [one, "removes", other] => {
+                let key = self.author(self.find(other)?);
+                self.command(self.find(one)?, Command::Remove(key));
             }
             _ => return None,
         }

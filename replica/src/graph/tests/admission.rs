@@ -145,8 +145,8 @@ fn leaving_ends_a_membership_until_someone_who_knows_lets_them_in_again() {
     let (one, zero) = (person(1).key(), person(0).key());
     let leave = world.write(1, None, &[&base], &Body::Leave);
     world.put(&leave);
-    assert!(!world.graph.is_member(&one) && world.graph.has_left(&one));
-    assert!(!world.graph.has_left(&zero));
+    assert!(!world.graph.is_member(&one) && world.graph.is_out(&one));
+    assert!(!world.graph.is_out(&zero));
     let after = world.write(1, Some(&leave), &[], &text("still here?"));
     assert_eq!(world.refused(&after), Refusal::NotMember);
     // Elsewhere someone lets them in once more without having seen that they left.
@@ -165,7 +165,7 @@ fn leaving_ends_a_membership_until_someone_who_knows_lets_them_in_again() {
     assert!(!world.graph.is_member(&one));
     let again = world.write(0, Some(&parallel), &[&leave], &body);
     world.put(&again);
-    assert!(world.graph.is_member(&one) && !world.graph.has_left(&one));
+    assert!(world.graph.is_member(&one) && !world.graph.is_out(&one));
     let back = world.write(1, Some(&leave), &[&again], &text("thanks"));
     world.put(&back);
 }

@@ -1,0 +1,310 @@
+//! What roles and removals make of the roster: a fold over all of it, the same for every order of arrival.
+//!
+//! Whether an entry is valid never depends on this; what it means does. Admins rank by the order key of the promotion
+//! that made them one, the creator above all. Ranks are walked downwards: what an admin did counts unless somebody
+//! above removed them and had not seen it. So of two who remove each other the higher one wins, and nobody wins by
+//! claiming to have been first. Then admissions are walked in order: each counts if whoever wrote it was in by what
+//! counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::entry::Invite;
+use crate::graph::roster::{Act, Index, Rosters, SetId};
+use crate::graph::{Graph, Position};
+use crate::id::{AuthorKey, EntryId};
+use crate::order::OrderKey;
+
+/// Who has which role, and what counts.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    /// Removals that count, by who is removed.
+    removals: BTreeMap<AuthorKey, Vec<Index>>,
+    /// Everyone's terms as an admin, highest rank first. A removal ends a term; another promotion begins the next.
+    terms: BTreeMap<AuthorKey, Vec<Term>>,
+    /// Admissions that count; not worked out where nobody was removed, because then all do.
+    admissions: BTreeSet<Index>,
+    /// Invites taken back by who may.
+    revoked: BTreeSet<EntryId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Term {
+    rank: OrderKey,
+    /// None for the creator's, which nobody ends.
+    promotion: Option<Index>,
+}
+
+impl Roles {
+    pub(super) fn of(graph: &Graph) -> Self {
+        let mut fold = Fold { graph, rosters: &graph.rosters, roles: Self::default() };
+        let mut by_key: Vec<Index> = (0..fold.rosters.entries().len()).collect();
+        by_key.sort_unstable_by_key(|&index| fold.key(index));
+        fold.walk_ranks(&by_key);
+        if !fold.roles.removals.is_empty() {
+            fold.walk_admissions(&by_key);
+        }
+        fold.walk_revocations(&by_key);
+        fold.roles
+    }
+}
+
+/// Roles, and what they are made from or asked about.
+struct Fold<'a, R> {
+    graph: &'a Graph,
+    rosters: &'a Rosters,
+    roles: R,
+}
+
+impl Fold<'_, Roles> {
+    fn walk_ranks(&mut self, by_key: &[Index]) {
+        let mut ahead: BTreeMap<OrderKey, (AuthorKey, Option<Index>)> = BTreeMap::new();
+        let mut acts: BTreeMap<AuthorKey, Vec<Index>> = BTreeMap::new();
+        for &index in by_key {
+            let entry = &self.rosters.entries()[index];
+            match entry.act {
+                Act::Found => drop(ahead.insert(self.key(index), (entry.author, None))),
+                Act::Promote(_) | Act::Remove(_) => acts.entry(entry.author).or_default().push(index),
+                _ => {}
+            }
+        }
+        let mut counted: BTreeSet<Index> = BTreeSet::new();
+        // A promotion stands above what its promoter's term rests on, so no rank that is still to come is higher.
+        while let Some((rank, (author, promotion))) = ahead.pop_first() {
+            let term = Term { rank, promotion };
+            self.roles.terms.entry(author).or_default().push(term);
+            for &act in acts.get(&author).into_iter().flatten() {
+                if !self.is_within(&author, &term, act) || !counted.insert(act) {
+                    continue;
+                }
+                match &self.rosters.entries()[act].act {
+                    Act::Promote(key) => drop(ahead.insert(self.key(act), (*key, Some(act)))),
+                    Act::Remove(remove)
+                        if remove.key != author && !self.outranks(&remove.key, &rank, act) =>
+                    {
+                        self.roles.removals.entry(remove.key).or_default().push(act);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Whether an act rests on a term of its author's, and no removal voids it.
+    fn is_within(&self, author: &AuthorKey, term: &Term, act: Index) -> bool {
+        let Some(promotion) = term.promotion else { return true };
+        let at = self.rosters.entries()[act].at;
+        self.rosters.is_before(promotion, act)
+            && self.removals(author).all(|it| self.rosters.is_before(it, promotion) || self.has_seen(it, at))
+    }
+
+    /// Whether someone is above a rank as far as a removal knows.
+    fn outranks(&self, author: &AuthorKey, rank: &OrderKey, removal: Index) -> bool {
+        let past = self.rosters.past(removal);
+        self.terms(author).any(|term| term.rank < *rank && !self.has_ended(author, term, past))
+    }
+
+    fn walk_admissions(&mut self, by_key: &[Index]) {
+        for &index in by_key {
+            let entry = &self.rosters.entries()[index];
+            let counts = match entry.act {
+                Act::Found => true,
+                Act::Admit { .. } => self.counts(&entry.author, entry.at, self.rosters.past(index)),
+                _ => false,
+            };
+            if counts {
+                self.roles.admissions.insert(index);
+            }
+        }
+    }
+
+    fn walk_revocations(&mut self, by_key: &[Index]) {
+        let publishers: BTreeMap<EntryId, AuthorKey> =
+            self.rosters.invites().map(|(author, id, _)| (id, author)).collect();
+        for &index in by_key {
+            let entry = &self.rosters.entries()[index];
+            let past = self.rosters.past(index);
+            if let Act::Revoke(invite) = entry.act
+                && self.counts(&entry.author, entry.at, past)
+                && (publishers.get(&invite) == Some(&entry.author) || self.is_admin_in(&entry.author, past))
+            {
+                self.roles.revoked.insert(invite);
+            }
+        }
+    }
+}
+
+impl<R: std::borrow::Borrow<Roles>> Fold<'_, R> {
+    fn key(&self, index: Index) -> OrderKey {
+        self.graph.key(self.rosters.entries()[index].at)
+    }
+
+    fn removals(&self, author: &AuthorKey) -> impl Iterator<Item = Index> {
+        self.roles.borrow().removals.get(author).into_iter().flatten().copied()
+    }
+
+    fn terms(&self, author: &AuthorKey) -> impl Iterator<Item = &Term> {
+        self.roles.borrow().terms.get(author).into_iter().flatten()
+    }
+
+    /// Whether a removal names an entry, or one after it in its chain, as seen.
+    fn has_seen(&self, removal: Index, at: Position) -> bool {
+        let Act::Remove(remove) = &self.rosters.entries()[removal].act else { return false };
+        remove.seen.iter().filter_map(|id| self.graph.position(id)).any(|tip| self.graph.is_on_line(at, tip))
+    }
+
+    /// Whether a set has a removal that ended a term.
+    fn has_ended(&self, author: &AuthorKey, term: &Term, set: SetId) -> bool {
+        let Some(promotion) = term.promotion else { return false };
+        self.removals(author)
+            .any(|it| self.rosters.contains(set, it) && !self.rosters.is_before(it, promotion))
+    }
+
+    /// Whether someone was an admin by a set.
+    fn is_admin_in(&self, author: &AuthorKey, set: SetId) -> bool {
+        self.terms(author).any(|term| {
+            term.promotion.is_none_or(|it| self.rosters.contains(set, it))
+                && !self.has_ended(author, term, set)
+        })
+    }
+
+    /// Whether an admission still makes a member, by those departures and removals that are asked about.
+    fn holds(&self, admission: Index, author: &AuthorKey, is_asked: impl Fn(Index) -> bool) -> bool {
+        let rosters = self.rosters;
+        let is_before = |it: Index| !is_asked(it) || rosters.is_before(it, admission);
+        let mut removals = self.removals(author).filter(|&it| is_asked(it)).peekable();
+        let by = &rosters.entries()[admission];
+        self.roles.borrow().admissions.contains(&admission)
+            && rosters.departures(author).all(is_before)
+            && (removals.peek().is_none() || self.is_admin_in(&by.author, rosters.past(admission)))
+            && removals.all(is_before)
+    }
+
+    /// Whether what someone wrote with this past counts: they were in by what counts, and it is not what a removal that
+    /// they had not seen leaves out.
+    fn counts(&self, author: &AuthorKey, at: Position, past: SetId) -> bool {
+        if self.roles.borrow().removals.is_empty() {
+            return true;
+        }
+        let rosters = self.rosters;
+        let in_past = |it: Index| rosters.contains(past, it);
+        rosters.admissions(author).any(|it| in_past(it) && self.holds(it, author, in_past))
+            && self.removals(author).all(|it| in_past(it) || self.has_seen(it, at))
+    }
+
+    fn is_member(&self, author: &AuthorKey) -> bool {
+        self.rosters.admissions(author).any(|it| self.holds(it, author, |_| true))
+    }
+}
+
+impl Graph {
+    /// Whether someone is a member by all the entries that are here.
+    #[must_use]
+    pub fn is_member(&self, author: &AuthorKey) -> bool {
+        self.rosters.is_member_now(author)
+            && (self.roles().removals.is_empty() || self.fold().is_member(author))
+    }
+
+    /// Whether someone is a member who may remove others: the creator, or who was promoted.
+    #[must_use]
+    pub fn is_admin(&self, author: &AuthorKey) -> bool {
+        self.rank(author).is_some()
+    }
+
+    /// The admins, highest rank first.
+    #[must_use]
+    pub fn admins(&self) -> Vec<AuthorKey> {
+        let ever = self.roles().terms.keys();
+        let ranked: BTreeMap<OrderKey, AuthorKey> =
+            ever.filter_map(|it| Some((self.rank(it)?, *it))).collect();
+        ranked.into_values().collect()
+    }
+
+    /// Whether someone may remove someone else now.
+    #[must_use]
+    pub fn may_remove(&self, author: &AuthorKey, other: &AuthorKey) -> bool {
+        let Some(rank) = self.rank(author) else { return false };
+        author != other && self.rank(other).is_none_or(|other| rank < other)
+    }
+
+    /// An admin's rank; the lowest key is the highest rank.
+    fn rank(&self, author: &AuthorKey) -> Option<OrderKey> {
+        let fold = self.fold();
+        let goes_on = |term: &&Term| {
+            term.promotion.is_none_or(|it| fold.removals(author).all(|by| self.rosters.is_before(by, it)))
+        };
+        let rank = fold.terms(author).find(goes_on)?.rank;
+        self.is_member(author).then_some(rank)
+    }
+
+    /// Who removed someone that is no member any more, if somebody did.
+    #[must_use]
+    pub fn removed_by(&self, author: &AuthorKey) -> Option<AuthorKey> {
+        let removal = *self.roles().removals.get(author)?.first()?;
+        (!self.is_member(author)).then_some(self.rosters.entries()[removal].author)
+    }
+
+    /// Everyone who was removed and is no member.
+    #[must_use]
+    pub fn removed(&self) -> Vec<AuthorKey> {
+        self.roles().removals.keys().filter(|author| !self.is_member(author)).copied().collect()
+    }
+
+    /// Whether someone was let in and is no member any more, or by nothing that counts.
+    #[must_use]
+    pub fn is_out(&self, author: &AuthorKey) -> bool {
+        self.rosters.knows(author) && !self.is_member(author)
+    }
+
+    /// Whether what an entry says counts. What somebody wrote whose removal had not seen it does not: it is valid, kept
+    /// and passed on, and shown folded.
+    #[must_use]
+    pub fn counts(&self, at: Position) -> bool {
+        self.fold().counts(&self.chain(at).author, at, self.nodes[at as usize].roster)
+    }
+
+    /// All invites ever published: by whom, the entry, and what it says.
+    pub fn invites(&self) -> impl Iterator<Item = (AuthorKey, EntryId, Invite)> {
+        self.rosters.invites()
+    }
+
+    /// Whether an invite was taken back, by who published it or an admin; or who published it is out.
+    #[must_use]
+    pub fn is_revoked(&self, invite: &EntryId) -> bool {
+        let publisher = self.position(invite).map(|at| self.chain(at).author);
+        self.roles().revoked.contains(invite) || publisher.is_some_and(|publisher| self.is_out(&publisher))
+    }
+
+    /// The newest entries of someone's chains: what a removal names as seen.
+    #[must_use]
+    pub fn tips_of(&self, author: &AuthorKey) -> Vec<EntryId> {
+        let chains = self.chains.iter().filter(|chain| chain.id.author == *author);
+        let entries = chains.flat_map(|chain| chain.by_seq.iter().chain(&chain.forks).copied());
+        let followed: BTreeSet<Position> = entries.clone().filter_map(|at| self.previous(at)).collect();
+        entries.filter(|at| !followed.contains(at)).map(|at| self.id(at)).collect()
+    }
+
+    /// Whether an entry is another or stands before it in its chain.
+    fn is_on_line(&self, at: Position, tip: Position) -> bool {
+        let (node, mut line) = (&self.nodes[at as usize], tip);
+        if node.chain != self.nodes[tip as usize].chain || node.seq > self.seq(tip) {
+            return false;
+        }
+        if self.chains[node.chain as usize].forks.is_empty() {
+            return true;
+        }
+        while self.seq(line) > node.seq
+            && let Some(previous) = self.previous(line)
+        {
+            line = previous;
+        }
+        line == at
+    }
+
+    fn roles(&self) -> &Roles {
+        self.roles.get_or_init(|| Roles::of(self))
+    }
+
+    fn fold(&self) -> Fold<'_, &Roles> {
+        Fold { graph: self, rosters: &self.rosters, roles: self.roles() }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who is in, who is out, and by whose word, with the real program.
+
+use crate::program::{Home, Running, free_address, json};
+
+/// A replica that serves, so that others can sync with it, while it does.
+fn serve(home: &Home, at: &str) -> Running {
+    let mut serving = home.start(&["serve", "--json", "--listen", at]);
+    serving.wait("listening", |line| line["type"] == "listening");
+    serving
+}
+
+/// Who is let in by `ann`, having synced once with her.
+fn let_in(ann: &Home, at: &str, homes: &[&Home]) {
+    let ticket = ann.invite();
+    let mut serving = serve(ann, at);
+    for home in homes {
+        home.ok(&["join", &ticket, "--peer", at]);
+        home.ok(&["sync", "--peer", at]);
+    }
+    assert_eq!(serving.terminate(), Some(0));
+}
+
+fn sync(ann: &Home, at: &str, homes: &[&Home]) {
+    let mut serving = serve(ann, at);
+    homes.iter().for_each(|home| drop(home.ok(&["sync", "--peer", at])));
+    assert_eq!(serving.terminate(), Some(0));
+}
+
+fn role(home: &Home, nick: &str) -> String {
+    let members = home.ok(&["members", "--json"]);
+    let member = members.lines().map(json).find(|member| member["nick"] == nick);
+    member.expect("somebody of that name")["role"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_kicked_member_is_told_and_gets_nothing_new() {
+    let (ann, bob, carol) = (Home::new("ann"), Home::new("bob"), Home::new("carol"));
+    let at = free_address();
+    let_in(&ann, &at, &[&bob, &carol]);
+    bob.send("before");
+    sync(&ann, &at, &[&bob, &carol]);
+    assert!(carol.fails(5, &["kick", "bob"]).contains("only an admin"));
+    ann.ok(&["kick", "bob"]);
+    ann.send("not for bob");
+    bob.send("written unaware");
+    let another = ann.invite();
+    {
+        let mut serving = serve(&ann, &at);
+        carol.ok(&["sync", "--peer", &at]);
+        for args in [&["sync", "--peer", &at][..], &["sync", "--peer", &another, "--peer", &at]] {
+            assert!(bob.fails(5, args).contains("ann removed you"), "no ticket leads back");
+        }
+        assert_eq!(serving.terminate(), Some(0));
+    }
+    assert_eq!(bob.texts(), ["before", "written unaware"]);
+    for home in [&ann, &carol] {
+        assert_eq!(home.texts(), ["before", "not for bob"]);
+        assert_eq!(
+            (role(home, "ann"), role(home, "bob"), role(home, "carol")),
+            roles("admin", "removed", "member")
+        );
+    }
+    assert_eq!(ann.digest(), carol.digest());
+
+    ann.ok(&["readmit", "bob"]);
+    sync(&ann, &at, &[&bob, &carol]);
+    // What he wrote meanwhile is kept by everyone, and folded.
+    for home in [&ann, &bob, &carol] {
+        let shown = home.ok(&["log"]);
+        assert!(
+            shown.contains("not for bob") && shown.contains("folded") && !shown.contains("unaware"),
+            "{shown}"
+        );
+        assert!(
+            home.log().lines().map(json).any(|row| row["text"] == "written unaware" && row["folded"] == true)
+        );
+        assert_eq!(role(home, "bob"), "member");
+    }
+    assert_eq!(ann.log(), bob.log());
+}
+
+fn roles(ann: &str, bob: &str, carol: &str) -> (String, String, String) {
+    (ann.to_owned(), bob.to_owned(), carol.to_owned())
+}
+
+#[test]
+fn an_admin_is_made_and_goes_on_where_the_first_one_is_away() {
+    let (ann, bob, carol) = (Home::new("ann"), Home::new("bob"), Home::new("carol"));
+    let at = free_address();
+    let_in(&ann, &at, &[&bob, &carol]);
+    ann.ok(&["promote", "bob"]);
+    sync(&ann, &at, &[&bob]);
+    assert!(bob.fails(5, &["kick", "ann"]).contains("higher rank"));
+    assert!(bob.fails(1, &["kick", "nobody"]).contains("nobody here is called"));
+    bob.ok(&["kick", "carol"]);
+    sync(&ann, &at, &[&bob]);
+    assert_eq!(
+        (role(&ann, "ann"), role(&ann, "bob"), role(&ann, "carol")),
+        roles("admin", "admin", "removed")
+    );
+}
+
+#[test]
+fn a_leaked_ticket_is_worth_nothing_once_it_is_taken_back() {
+    let (ann, eve) = (Home::new("ann"), Home::new("eve"));
+    let at = free_address();
+    let ticket = ann.invite();
+    assert!(ann.ok(&["revoke"]).contains("used 0 times"));
+    ann.ok(&["revoke", &ticket]);
+    assert_eq!(ann.ok(&["revoke"]), "");
+    assert!(ann.fails(1, &["revoke", &ticket]).contains("no such invite"));
+    let mut serving = serve(&ann, &at);
+    assert!(eve.fails(5, &["join", &ticket, "--peer", &at]).contains("taken back"));
+    assert_eq!(serving.terminate(), Some(0));
+    assert_eq!(eve.texts(), Vec::<String>::new());
+}
+
+#[test]
+fn who_leaves_is_out_for_everyone() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let at = free_address();
+    let_in(&ann, &at, &[&bob]);
+    bob.send("bye");
+    bob.ok(&["leave"]);
+    sync(&ann, &at, &[&bob]);
+    assert_eq!(role(&ann, "bob"), "left");
+    assert_eq!(ann.texts(), ["bye"]);
+    assert!(bob.fails(5, &["kick", "ann"]).contains("admin"));
+}
+
+#[test]
+fn a_blocked_person_is_folded_in_one_home_only() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let at = free_address();
+    let_in(&ann, &at, &[&bob]);
+    bob.send("buy my stuff");
+    sync(&ann, &at, &[&bob]);
+    let digest = ann.digest();
+    ann.ok(&["block", "bob"]);
+    assert!(!ann.ok(&["log"]).contains("buy my stuff"));
+    assert!(bob.ok(&["log"]).contains("buy my stuff"));
+    assert_eq!((ann.log(), ann.digest()), (bob.log(), digest), "for scripts and peers nothing changes");
+    ann.ok(&["unblock", "bob"]);
+    assert!(ann.ok(&["log"]).contains("buy my stuff"));
+}
