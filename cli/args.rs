@@ -137,11 +137,15 @@ pub(crate) enum Task {
         /// How many may use it [default: any number].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         uses: Option<u32>,
+        /// Draw it as a QR code too, on stderr.
+        #[arg(long)]
+        qr: bool,
     },
     /// Enter the room of a ticket
     Join {
-        /// What `replica invite` printed.
-        ticket: String,
+        /// What `replica invite` printed; line breaks in it do not matter.
+        #[arg(required = true, num_args = 1..)]
+        ticket: Vec<String>,
     },
     /// List who is in the room: admins first, with the words of their keys
     Members,

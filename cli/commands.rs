@@ -47,7 +47,7 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Send { text, wait, timeout } => send::run(config, &text, wait, timeout, output).await,
         Task::Log { count, search, all } => log::run(config, count, search.as_deref(), all, output).await,
         Task::Sync { timeout } => meet::sync(config, timeout, output).await,
-        Task::Invite { expires, uses } => invite::run(config, expires.0, uses, output).await,
+        Task::Invite { expires, uses, qr } => invite::run(config, expires.0, uses, qr, output).await,
         Task::Join { .. } => join::run(config, output).await,
         Task::Members => members::list(config, output).await,
         Task::Kick { who } => members::act(config, members::Act::Kick, &who, output).await,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use replica::limits::NAME_BYTES_MAX;
 use replica_sync::node::{Listen, Options};
-use replica_sync::ticket::{PREFIX, Ticket};
+use replica_sync::ticket::{Ticket, is_ticket};
 
 use crate::args::{Args, ColorWhen, Task};
 use crate::failure::{Exit, Failure};
@@ -57,14 +57,14 @@ impl Config {
         let mut peers = Vec::new();
         let mut ticket: Option<Ticket> = None;
         let tickets = match &args.task {
-            Some(Task::Join { ticket }) => vec![ticket.clone()],
+            Some(Task::Join { ticket }) => vec![ticket.concat()],
             _ => Vec::new(),
         };
         for peer in tickets {
             add_ticket(&mut ticket, peer.parse()?)?;
         }
         for peer in args.peer.iter().map(|peer| peer.trim()).filter(|peer| !peer.is_empty()) {
-            if peer.starts_with(PREFIX) {
+            if is_ticket(peer) {
                 add_ticket(&mut ticket, peer.parse()?)?;
             } else {
                 peers.push(peer_address(peer)?);

@@ -12,6 +12,7 @@ mod output;
 mod people;
 mod presence;
 mod progress;
+mod qr;
 mod render;
 mod signals;
 mod text;

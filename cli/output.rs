@@ -4,6 +4,8 @@ use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 
 use serde::Serialize;
 
+use crate::qr;
+
 /// Stdout and stderr.
 pub(crate) struct Output {
     stdout: BufWriter<Stdout>,
@@ -49,6 +51,16 @@ impl Output {
         let (on, off) = if self.dim { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         for line in words.lines() {
             writeln!(io::stderr(), "{on}{line}{off}").ok();
+        }
+    }
+
+    /// Draws a text as a QR code, beside the data. That was asked for, so it is drawn even where quiet is wanted.
+    pub(crate) fn qr(&mut self, text: &str) {
+        match qr::lines(text, self.dim) {
+            Some(lines) => lines.iter().for_each(|line| {
+                writeln!(io::stderr(), "{line}").ok();
+            }),
+            None => self.note("It is too long for a QR code."),
         }
     }
 

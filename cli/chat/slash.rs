@@ -94,7 +94,7 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
         "accept" => Slash::Accept(needed("NAME, as it was shown when they knocked")?),
         "peer" => {
             let address = needed("HOST:PORT")?;
-            if address.starts_with(replica_sync::ticket::PREFIX) {
+            if replica_sync::ticket::is_ticket(&address) {
                 return Err(
                     "A ticket leads into its own room: leave, and run `replica join TICKET`".to_owned()
                 );

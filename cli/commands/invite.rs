@@ -17,6 +17,7 @@ pub(crate) async fn run(
     config: &Config,
     expires: Option<Duration>,
     uses: Option<u32>,
+    qr: bool,
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut options = config.options(Role::Writes);
@@ -46,6 +47,9 @@ pub(crate) async fn run(
     }
     output.flush()?;
     client.stop().await;
+    if qr {
+        output.qr(&text);
+    }
     let until =
         expires_ms.map_or_else(String::new, |ms| format!(" until {}", LocalTime::of_system().full(ms)));
     let whom = match uses {

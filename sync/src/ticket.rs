@@ -2,18 +2,18 @@
 //!
 //! `replica1` and base32 (RFC 4648, lower case, no padding) of: room id (32 bytes), room secret (32), 0 or 1 and an
 //! invite's secret (32), the number of addresses (1), each as its length (1) and text, and the first 4 bytes of the
-//! SHA-256 of all that.
+//! SHA-256 of all that. In between stand check characters, which tell where a typo is: see [`pieces`].
 
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
 
 use replica::id::RoomId;
 
 use crate::limits::{TICKET_ADDRESS_BYTES_MAX, TICKET_ADDRESSES_MAX, TICKET_BYTES_MAX};
 
+mod pieces;
 #[cfg(test)]
 mod tests;
 
@@ -40,13 +40,24 @@ pub enum ParseTicketError {
     /// A character that tickets do not have.
     #[error("there is a typo near character {0}")]
     Character(usize),
-    /// Something is missing, added or altered.
-    #[error("the ticket is incomplete or has a typo: copy it as a whole")]
-    Checksum,
+    /// Characters are missing, added or altered, and which cannot be told.
+    #[error("there are typos, or something is missing, between characters {from} and {to}")]
+    Between {
+        /// The first of the characters that do not fit together, from 1.
+        from: usize,
+        /// The last of them.
+        to: usize,
+    },
+    /// Part of it is missing.
+    #[error("the ticket is incomplete: copy it as a whole")]
+    Incomplete,
+    /// It has no typo, but what it says makes no sense here.
+    #[error("the ticket is copied well, but this version of the program cannot read it")]
+    Unreadable,
 }
 
 /// How every ticket begins.
-pub const PREFIX: &str = "replica1";
+const PREFIX: &str = "replica1";
 
 impl Ticket {
     fn to_bytes(&self) -> Vec<u8> {
@@ -66,11 +77,7 @@ impl Ticket {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (mut rest, sum) = bytes.split_last_chunk::<4>()?;
-        if Sha256::digest(rest)[..4] != *sum {
-            return None;
-        }
+    fn from_bytes(mut rest: &[u8]) -> Option<Self> {
         let mut take = |length: usize| {
             let (head, tail) = rest.split_at_checked(length)?;
             rest = tail;
@@ -103,7 +110,7 @@ fn is_address(text: &str) -> bool {
 
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", BASE32_NOPAD.encode(&self.to_bytes()).to_ascii_lowercase())
+        write!(f, "{PREFIX}{}", pieces::write(&self.to_bytes()))
     }
 }
 
@@ -120,16 +127,38 @@ impl FromStr for Ticket {
     type Err = ParseTicketError;
 
     fn from_str(text: &str) -> Result<Self, ParseTicketError> {
-        let text = text.trim();
-        let code = text.strip_prefix(PREFIX).ok_or(ParseTicketError::Prefix)?;
+        let is_shown = |c: &char| !c.is_whitespace() && !matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}');
+        let text: String = text.chars().filter(is_shown).take(TICKET_BYTES_MAX + 1).collect();
+        let code = text.get(PREFIX.len()..).filter(|_| is_ticket(&text)).ok_or(ParseTicketError::Prefix)?;
         if text.len() > TICKET_BYTES_MAX {
-            return Err(ParseTicketError::Checksum);
+            return Err(ParseTicketError::Unreadable);
         }
-        if let Some(at) = code.find(|c: char| !matches!(c.to_ascii_lowercase(), 'a'..='z' | '2'..='7')) {
-            return Err(ParseTicketError::Character(PREFIX.len() + at + 1));
+        let at = |place: usize| PREFIX.len() + place + 1;
+        let mut values = Vec::with_capacity(code.len());
+        for (place, c) in code.chars().enumerate() {
+            values.push(pieces::value(c).ok_or(ParseTicketError::Character(at(place)))?);
         }
-        let bytes = BASE32_NOPAD.decode(code.to_ascii_uppercase().as_bytes());
-        let bytes = bytes.map_err(|_| ParseTicketError::Checksum)?;
-        Self::from_bytes(&bytes).ok_or(ParseTicketError::Checksum)
+        let reading = pieces::read(&values);
+        let bytes = reading.bytes.as_deref().and_then(checked);
+        match (reading.wrong, reading.mended, bytes) {
+            (None, _, Some(bytes)) => Self::from_bytes(bytes).ok_or(ParseTicketError::Unreadable),
+            (Some(_), Some(place), Some(_)) => Err(ParseTicketError::Character(at(place))),
+            (Some(wrong), ..) => {
+                Err(ParseTicketError::Between { from: at(wrong.start), to: at(wrong.end - 1) })
+            }
+            (None, ..) => Err(ParseTicketError::Incomplete),
+        }
     }
+}
+
+/// The bytes before their sum, if that is right.
+fn checked(bytes: &[u8]) -> Option<&[u8]> {
+    let (bytes, sum) = bytes.split_last_chunk::<4>()?;
+    (Sha256::digest(bytes)[..4] == *sum).then_some(bytes)
+}
+
+/// Whether text is meant to be a ticket.
+#[must_use]
+pub fn is_ticket(text: &str) -> bool {
+    text.trim_start().get(..PREFIX.len()).is_some_and(|head| head.eq_ignore_ascii_case(PREFIX))
 }
