@@ -1,10 +1,14 @@
-//! The one place that writes to stdout and stderr. Data goes to stdout, everything else to stderr.
+//! The one place that writes to stdout and stderr. Data goes to stdout, everything else to stderr. Whatever is for
+//! people is made safe here once more: callers do so where they know what is a name and what is a text.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
 use crate::qr;
+use crate::text;
 
 /// Stdout and stderr.
 pub(crate) struct Output {
@@ -21,13 +25,13 @@ impl Output {
 
     /// Writes a line of data; it may stay in a buffer until [`Output::flush`].
     pub(crate) fn data(&mut self, line: &str) -> io::Result<()> {
-        self.stdout.write_all(line.as_bytes())?;
+        self.stdout.write_all(text::guarded(line).as_bytes())?;
         self.stdout.write_all(b"\n")
     }
 
     /// Writes an object as a line of data.
     pub(crate) fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.stdout, object)?;
+        object.serialize(&mut Serializer::with_formatter(&mut self.stdout, Escaping))?;
         self.stdout.write_all(b"\n")
     }
 
@@ -50,7 +54,7 @@ impl Output {
         self.stdout.flush().ok();
         let (on, off) = if self.dim { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         for line in words.lines() {
-            writeln!(io::stderr(), "{on}{line}{off}").ok();
+            writeln!(io::stderr(), "{on}{}{off}", text::guarded(line)).ok();
         }
     }
 
@@ -67,15 +71,34 @@ impl Output {
     /// Asks something; the answer is typed on the same line.
     pub(crate) fn ask(&mut self, question: &str) {
         self.stdout.flush().ok();
-        write!(io::stderr(), "{question}").ok();
+        write!(io::stderr(), "{}", text::guarded(question)).ok();
     }
 
     /// Says what went wrong, and what to do next.
     pub(crate) fn complain(&mut self, what: &str, next: Option<&str>) {
         self.stdout.flush().ok();
-        writeln!(io::stderr(), "replica: {what}").ok();
-        if let Some(next) = next {
-            writeln!(io::stderr(), "{next}").ok();
+        for line in format!("replica: {what}").lines().chain(next.into_iter().flat_map(str::lines)) {
+            writeln!(io::stderr(), "{}", text::guarded(line)).ok();
         }
     }
 }
+
+/// Writes JSON that says the same and that no terminal obeys: what cannot be seen is escaped, though it need not be.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some((at, unseen)) = rest.char_indices().find(|(_, c)| text::is_unseen(*c)) {
+            to.write_all(&rest.as_bytes()[..at])?;
+            for unit in unseen.encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + unseen.len_utf8()..];
+        }
+        to.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests;

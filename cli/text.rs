@@ -1,13 +1,17 @@
 //! Text from other people, made fit for a terminal.
 //!
 //! A message or a name may hold anything: escape codes that move the cursor or retitle the window, marks that reverse
-//! the direction of what follows, characters that cannot be seen. None of it reaches a screen: control characters are
-//! shown as signs, marks of direction and invisible characters are dropped. JSON is not touched by this; there text
-//! is escaped and exact.
+//! the direction of what follows, characters that cannot be seen. None of it reaches a screen or a log: control
+//! characters are shown as signs, marks of direction and invisible characters are dropped, what no font knows is
+//! replaced. In JSON text is exact, and all of that is escaped.
 
 use unicode_segmentation::UnicodeSegmentation as _;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
+pub(crate) use crate::text::clean::is_unseen;
+use crate::text::clean::{clean, is_mark};
+
+mod clean;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +20,6 @@ pub(crate) const NAME_GRAPHEMES_MAX: usize = 32;
 
 /// Nothing is broken into narrower parts than this.
 const COLUMNS_MIN: usize = 16;
-
-/// More marks than this on one letter would grow into the lines above and below.
-const MARKS_MAX: usize = 6;
 
 /// Text on one line: line ends become a sign.
 pub(crate) fn line(text: &str) -> String {
@@ -35,16 +36,18 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
 /// that this program sets around names. Empty if nothing of it can be seen.
 pub(crate) fn name(text: &str) -> String {
     let line = lines(text).join(" ");
-    let plain = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let own_sign = |c| match c {
-        '(' => '[',
-        ')' => ']',
-        '│' => '|',
+        '(' | '❨' | '⁽' | '₍' | '⦅' | '（' | '﹙' => '[',
+        ')' | '❩' | '⁾' | '₎' | '⦆' | '）' | '﹚' => ']',
+        '│' | '┃' | '｜' | '￨' | '❘' | '∣' | '⎮' => '|',
         '↷' => '?',
+        // Braille without a dot: a blank that does not count as one.
+        '\u{2800}' => ' ',
         c => c,
     };
-    let plain: String = plain.chars().map(own_sign).collect();
-    if plain.chars().all(|c| c.width().unwrap_or(0) == 0) {
+    let plain: String = line.chars().map(own_sign).collect();
+    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    if plain.chars().all(is_mark) {
         return String::new();
     }
     match plain.grapheme_indices(true).nth(NAME_GRAPHEMES_MAX) {
@@ -56,33 +59,39 @@ pub(crate) fn name(text: &str) -> String {
     }
 }
 
-/// What two names that look alike have in common: case, blanks and the commonest look-alikes do not count.
+/// What two names that look alike have in common: case, blanks, accents and look-alikes of any script do not count.
 pub(crate) fn skeleton(text: &str) -> String {
-    let seen = name(text).to_lowercase();
-    seen.chars().filter(|c| !c.is_whitespace()).map(look).collect()
+    // As it stands, since a capital may look like another small letter; then without regard to case.
+    let alike: String = unicode_security::skeleton(&name(text)).collect();
+    let alike: String = unicode_security::skeleton(&alike.to_lowercase()).collect();
+    let alike = alike.to_lowercase();
+    let is_accent = |c: &char| matches!(c, '\u{300}'..='\u{36f}');
+    let letters = alike.chars().filter(|c| !c.is_whitespace() && !is_accent(c));
+    // Those two capitals, and the digit, are alike.
+    letters.map(|c| if c == 'i' { 'l' } else { c }).collect()
 }
 
-/// One character of a list that is far from complete: those that need no special font to deceive.
-fn look(c: char) -> char {
-    match c {
-        '0' | 'о' | 'ο' => 'o',
-        '1' | 'i' | '|' | 'і' | 'ı' | 'ι' => 'l',
-        'а' | 'α' => 'a',
-        'е' => 'e',
-        'р' | 'ρ' => 'p',
-        'с' => 'c',
-        'у' => 'y',
-        'х' => 'x',
-        'ѕ' => 's',
-        'ј' => 'j',
-        'к' | 'κ' => 'k',
-        'ν' => 'v',
-        'ո' => 'n',
-        '\u{ff01}'..='\u{ff5e}' => {
-            char::from_u32(u32::from(c) - 0xfee0).map_or(c, |c| look(c.to_ascii_lowercase()))
-        }
-        c => c,
+/// A line for people with colours of our own in it. Whatever else a terminal would obey is made safe, should it have
+/// come this far.
+pub(crate) fn guarded(line: &str) -> String {
+    let mut safe = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once("\x1b[") {
+        safe.push_str(&clean(before));
+        let end = behind.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(behind.len());
+        rest = match behind.split_at(end) {
+            (numbers, tail) if tail.starts_with('m') => {
+                safe.push_str(&format!("\x1b[{numbers}m"));
+                &tail[1..]
+            }
+            _ => {
+                safe.push_str("␛[");
+                behind
+            }
+        };
     }
+    safe.push_str(&clean(rest));
+    safe
 }
 
 /// `1 message`, `2 messages`.
@@ -121,55 +130,4 @@ pub(crate) fn wrap(line: &str, columns: usize) -> Vec<String> {
     }
     parts.push(part);
     parts
-}
-
-fn clean(line: &str) -> String {
-    let mut seen = String::with_capacity(line.len());
-    let mut marks = 0;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\t' => seen.push_str("    "),
-            '\0'..='\x1f' => seen.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
-            '\x7f' => seen.push('\u{2421}'),
-            '\u{80}'..='\u{9f}' => seen.push('\u{fffd}'),
-            '\u{200c}' | '\u{200d}' => {
-                if seen.chars().next_back().is_some_and(|last| joins(c, last, chars.peek().copied())) {
-                    seen.push(c);
-                }
-            }
-            c if is_hidden(c) => {}
-            c if c.width() == Some(0) => {
-                marks += 1;
-                if marks <= MARKS_MAX {
-                    seen.push(c);
-                }
-                continue;
-            }
-            c => seen.push(c),
-        }
-        marks = 0;
-    }
-    seen
-}
-
-/// Whether a joiner, or a non-joiner, stands where it has a meaning: within an emoji, or between letters of a script
-/// that joins them.
-fn joins(c: char, before: char, after: Option<char>) -> bool {
-    let Some(after) = after else { return false };
-    let is_emoji = |c: char| matches!(u32::from(c), 0x2190..=0x2bff | 0xfe0f | 0x1f000..=0x1faff);
-    let is_joining = |c: char| matches!(u32::from(c), 0x0600..=0x07ff | 0x08a0..=0x0dff | 0x1000..=0x109f);
-    (c == '\u{200d}' && is_emoji(before) && is_emoji(after)) || (is_joining(before) && is_joining(after))
-}
-
-/// Marks of direction, and characters that take no place: what cannot be seen cannot be checked.
-fn is_hidden(c: char) -> bool {
-    matches!(u32::from(c),
-        // Direction.
-        0x061c | 0x200e | 0x200f | 0x202a..=0x202e | 0x2066..=0x2069
-        // Of no width, or blank letters.
-        | 0x00ad | 0x034f | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b | 0x2060..=0x2065
-        | 0x206a..=0x206f | 0x3164 | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
-        // Variants beyond those of emoji, notes of music, tags.
-        | 0xfe00..=0xfe0d | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }

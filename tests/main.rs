@@ -14,3 +14,4 @@ mod program;
 mod strace;
 mod sync_oracle;
 mod tidy;
+mod unsafe_text;

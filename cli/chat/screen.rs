@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use crate::chat::editor::{Edit, Editor};
 use crate::chat::typed::Typed;
 use crate::output::Output;
+use crate::text;
 
 /// A terminal in raw mode, until dropped.
 pub(crate) struct Screen {
@@ -67,7 +68,7 @@ impl Screen {
     pub(crate) fn above(&self, lines: &[String], output: &mut Output) -> io::Result<()> {
         let mut drawn = String::from(CLEAR_LINE);
         for line in lines {
-            drawn.push_str(line);
+            drawn.push_str(&text::guarded(line));
             drawn.push_str("\r\n");
         }
         self.put(drawn, output)

@@ -1,3 +1,4 @@
+use super::clean::MARKS_MAX;
 use super::*;
 
 #[track_caller]
@@ -26,6 +27,37 @@ fn what_cannot_be_seen_is_dropped() {
     check("a\u{200c}b\u{200d}c", "abc");
     check("\u{e0041}x\u{3164}", "x");
     check("\u{200d}👩", "👩");
+    check("a\u{1bca0}b\u{13430}c\u{fff5}d", "abcd");
+}
+
+#[test]
+fn what_no_font_knows_is_replaced() {
+    check("\u{e000}a\u{f8ff}b\u{10fffd}", "\u{fffd}a\u{fffd}b\u{fffd}");
+    check("\u{378}\u{ffff}\u{3fffe}", "\u{fffd}\u{fffd}\u{fffd}");
+}
+
+#[test]
+fn nothing_that_is_left_is_hidden_or_obeyed() {
+    for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+        let shown = line(&format!("a{c}b"));
+        let inner: Vec<char> = shown.chars().filter(|c| !matches!(c, 'a' | 'b')).collect();
+        for left in inner {
+            assert!(!left.is_control(), "{c:?}");
+            assert!(!matches!(left, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'), "{c:?}");
+            assert!(
+                !matches!(left, '\u{2066}'..='\u{2069}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..),
+                "{c:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn cleaning_twice_changes_nothing() {
+    for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+        let once = line(&format!("a{c}\u{200d}{c}\u{301}"));
+        assert_eq!(line(&once), once, "{c:?}");
+    }
 }
 
 #[test]
@@ -49,6 +81,28 @@ fn every_kind_of_line_end_starts_a_line() {
 fn marks_do_not_pile_up() {
     let shown = line(&format!("a{}b", "\u{301}".repeat(200)));
     assert_eq!(shown.chars().count(), 2 + MARKS_MAX);
+    // Nor where something that is dropped, or a joiner, stands between them.
+    for between in ["\u{200b}", "\u{200d}", "\u{200c}", "\u{e0001}"] {
+        let stacked = format!("م{}", format!("\u{64e}{between}").repeat(200));
+        let marks = line(&stacked).chars().filter(|c| *c == '\u{64e}').count();
+        assert_eq!(marks, MARKS_MAX, "{between:?}");
+    }
+}
+
+#[test]
+fn only_colours_pass_what_guards_the_screen() {
+    let row = "\x1b[2m13:10 ann\x1b[0m │ \x1b[1;31mhi\x1b[0m";
+    assert_eq!(guarded(row), row);
+    for (hostile, harmless) in [
+        ("\x1b[2J\x1b[3;4H", "␛[2J␛[3;4H"),
+        ("\x1b]0;t\x07\x1b[", "␛]0;t␇␛["),
+        ("\x1b[31", "␛[31"),
+        ("\x1b\x1b[0m\u{9b}2J", "␛\x1b[0m\u{fffd}2J"),
+        ("\x1b[?25lm", "␛[?25lm"),
+        ("a\nb\rc\u{202e}d", "a␊b␍cd"),
+    ] {
+        assert_eq!(guarded(hostile), harmless);
+    }
 }
 
 #[test]
@@ -64,15 +118,33 @@ fn names_are_short_and_on_one_line() {
 fn names_cannot_wear_the_signs_set_around_names() {
     assert_eq!(name("bob(amber-tiger)"), "bob[amber-tiger]");
     assert_eq!(name("a │ b"), "a | b");
+    assert_eq!(name("bob（amber-tiger）"), "bob[amber-tiger]");
 }
 
 #[test]
 fn names_that_look_alike_have_one_skeleton() {
-    for alike in ["bob", "BOB", "B o b", "b0b", "bоb", "ＢＯＢ", "bo\u{200b}b", "bob\u{202e}"] {
-        assert_eq!(skeleton(alike), "bob", "{alike:?}");
+    for alike in [
+        "bob",
+        "BOB",
+        "B o b",
+        "b0b",
+        "bоb",
+        "ＢＯＢ",
+        "bo\u{200b}b",
+        "bob\u{202e}",
+        "𝐛𝐨𝐛",
+        "ВОВ",
+        "bọb",
+        "bób",
+        "b\u{2800}ob",
+    ] {
+        assert_eq!(skeleton(alike), skeleton("bob"), "{alike:?}");
     }
     assert_eq!(skeleton("Iılia"), skeleton("lilia"));
-    assert_ne!(skeleton("bob"), skeleton("rob"));
+    assert_eq!(skeleton("rn"), skeleton("m"));
+    for (one, other) in [("bob", "rob"), ("राम", "रमा"), ("王", "玉"), ("ann", "anna")] {
+        assert_ne!(skeleton(one), skeleton(other));
+    }
 }
 
 #[test]
