@@ -42,7 +42,8 @@ impl Presence {
             }
             Event::Bye { bye, .. } => {
                 // In a large room links come and go; who is not linked to us is linked to others.
-                self.is_doubled_there = matches!(bye.reason, ByeReason::Duplicate | ByeReason::EnoughLinks);
+                self.is_doubled_there =
+                    matches!(bye.reason, ByeReason::Duplicate | ByeReason::EnoughLinks | ByeReason::Renewed);
                 None
             }
             Event::PeerGone { connection, author } => {

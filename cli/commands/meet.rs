@@ -91,7 +91,10 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
         return Err(refusal.clone().into());
     }
     if watch.has_reached() {
-        let what = format!("not all of them agreed within {timeout} s");
+        let what = match is_settled {
+            true => "a connection ended before all agreed".to_owned(),
+            false => format!("not all of them agreed within {timeout} s"),
+        };
         let next = "Run it again, with more time: --timeout SECS. What came is kept.";
         return Err(Failure::new(Exit::Failed, what, next).into());
     }

@@ -36,6 +36,8 @@ pub struct Known {
     pub trouble: Option<Trouble>,
     state: State,
     holder: Holder,
+    /// Whether it was dialled again at once since it last worked: that is done once.
+    is_renewed: bool,
 }
 
 /// Why an address did not become a connection.
@@ -149,8 +151,14 @@ impl Book {
         if !self.addresses.contains_key(&address) && source == Source::Learned && !self.makes_room() {
             return;
         }
-        let fresh =
-            Known { source, failures: 0, trouble: None, state: State::Due(now_ms), holder: Holder::Unknown };
+        let fresh = Known {
+            source,
+            failures: 0,
+            trouble: None,
+            state: State::Due(now_ms),
+            holder: Holder::Unknown,
+            is_renewed: false,
+        };
         let known = self.addresses.entry(address).or_insert(fresh);
         known.source = known.source.max(source);
     }
@@ -243,6 +251,19 @@ impl Book {
     pub fn worked(&mut self, address: &str) {
         if let Some(known) = self.addresses.get_mut(address) {
             known.failures = 0;
+            known.is_renewed = false;
+        }
+    }
+
+    /// A connection to an address ended because one of the two goes on under another name: no failure, and due at once.
+    /// Not twice in a row, or a peer could have itself dialled without end.
+    pub fn renewed(&mut self, address: &str, now_ms: u64) {
+        if let Some(known) = self.addresses.get_mut(address)
+            && matches!(known.state, State::Due(_))
+            && !std::mem::replace(&mut known.is_renewed, true)
+        {
+            known.failures = 0;
+            known.state = State::Due(now_ms);
         }
     }
 

@@ -284,6 +284,8 @@ pub enum ByeReason {
     Removed,
     /// The invite was taken back, or who published it is not in the room any more.
     InviteRevoked,
+    /// The sender goes on as another store, under another chain: dialling it again finds it.
+    Renewed,
     /// A reason this version does not know.
     Unknown(u16),
 }
@@ -306,7 +308,7 @@ impl ByeReason {
     }
 
     /// Numbers are for ever.
-    const KNOWN: [(u16, Self); 18] = [
+    const KNOWN: [(u16, Self); 19] = [
         (1, Self::Leaving),
         (2, Self::Duplicate),
         (3, Self::SelfConnection),
@@ -325,6 +327,7 @@ impl ByeReason {
         (16, Self::EnoughLinks),
         (17, Self::Removed),
         (18, Self::InviteRevoked),
+        (19, Self::Renewed),
     ];
 }
 

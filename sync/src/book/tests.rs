@@ -50,6 +50,24 @@ fn what_worked_is_dialled_again_soon_after_it_is_lost() {
 }
 
 #[test]
+fn who_goes_on_under_another_name_is_dialled_again_at_once_but_once() {
+    let (mut book, mut rng) = book();
+    let mut leave = |book: &mut Book, now| {
+        book.poll_dials(now);
+        book.connected(HERE);
+        book.ended(HERE, None, now, &mut rng);
+        book.renewed(HERE, now);
+    };
+    leave(&mut book, 7);
+    assert_eq!(book.next_due(), Some(7));
+    leave(&mut book, 8);
+    assert!(book.next_due() > Some(8));
+    book.worked(HERE);
+    leave(&mut book, 100_000);
+    assert_eq!(book.next_due(), Some(100_000));
+}
+
+#[test]
 fn who_turns_us_away_at_once_is_asked_less_and_less() {
     let (mut book, mut rng) = book();
     let mut now = 0;

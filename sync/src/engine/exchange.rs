@@ -44,7 +44,7 @@ impl Engine {
             Frame::Bye(bye) => {
                 let address = session.address.clone();
                 let (peer, dialed) = (session.endpoint(), session.dialed.clone());
-                let is_let_go = bye.reason == ByeReason::EnoughLinks;
+                let reason = bye.reason;
                 if bye.reason == ByeReason::SelfConnection
                     && let Some(dialed) = &dialed
                 {
@@ -53,8 +53,10 @@ impl Engine {
                 self.outputs.push_back(super::Output::Close(connection, None));
                 self.tell(Event::Bye { address, bye });
                 self.on_closed(connection);
-                if is_let_go {
-                    self.stay_away(peer, dialed.as_deref());
+                match (reason, dialed) {
+                    (ByeReason::EnoughLinks, dialed) => self.stay_away(peer, dialed.as_deref()),
+                    (ByeReason::Renewed, Some(dialed)) => self.book.renewed(&dialed, self.now.monotonic_ms),
+                    _ => {}
                 }
             }
             Frame::Knock(_) | Frame::Ticket(_) | Frame::Yield(_) => {
@@ -308,7 +310,10 @@ impl Engine {
         self.conversation.renew(StoreId(store), incarnation);
         self.tell(Event::Renewed);
         // The copy goes by our old name; connections are made anew under the new one.
-        self.hang_up(ByeReason::Leaving, "under a new name from now on");
+        let dialed: Vec<String> =
+            self.sessions.values().filter_map(|session| session.dialed.clone()).collect();
+        self.hang_up(ByeReason::Renewed, "under a new name from now on");
+        dialed.iter().for_each(|address| self.book.renewed(address, self.now.monotonic_ms));
     }
 
     /// Asks the next peer for what the last one left.
