@@ -72,6 +72,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) log_file: Option<PathBuf>,
 
+    /// Where the passphrase of the key stands, as a line; REPLICA_PASSPHRASE is the other way to give it.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
     /// What to do; without it, chat.
     #[command(subcommand)]
     pub(crate) task: Option<Task>,
@@ -187,12 +191,38 @@ pub(crate) enum Task {
     Peers,
     /// Print who you are
     Whoami,
+    /// Carry your key into another home, or put it under a passphrase
+    Identity {
+        #[command(subcommand)]
+        task: IdentityTask,
+    },
     /// Go through everything that is stored: signatures, hashes, order, documents
     Verify,
     /// Write the conversation as one Automerge document
     Export {
         /// Where to; `-` is stdout.
         file: PathBuf,
+    },
+}
+
+/// What is done with a key.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum IdentityTask {
+    /// Write the key into a new file, under a passphrase
+    Export {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Make this home another one of the person whose key a file holds
+    Import {
+        /// What `replica identity export` wrote.
+        file: PathBuf,
+    },
+    /// Set or change the passphrase without which the home does not open
+    Passphrase {
+        /// None from now on.
+        #[arg(long)]
+        remove: bool,
     },
 }
 

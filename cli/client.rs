@@ -144,7 +144,7 @@ async fn drive<T>(
 /// # Errors
 /// When there is no such room, or the home cannot be used.
 pub(crate) fn open_home(config: &Config) -> Result<Home, anyhow::Error> {
-    let mut home = Home::open(&config.home)?;
+    let mut home = Home::open_with(&config.home, config.unsealed.as_ref())?;
     if let Some(wanted) = &config.room {
         let rooms = &home.state().rooms;
         let by_name: Vec<_> = rooms.iter().filter(|room| room.name == *wanted).collect();

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 mod export;
+mod identity;
 pub(crate) mod invite;
 mod join;
 pub(crate) mod log;
@@ -59,6 +60,7 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Unblock { who } => members::block(config, &who, false, output).await,
         Task::Status => status::run(config, output).await,
         Task::Peers => peers::run(config, output).await,
+        Task::Identity { task } => identity::run(config, &task, output),
         Task::Whoami => whoami::run(config, output),
         Task::Verify => status::verify(config, output).await,
         Task::Export { file } => export::run(config, &file, output).await,

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use replica::identity::Identity;
 use replica::limits::NAME_BYTES_MAX;
 use replica_sync::node::{Listen, Options};
 use replica_sync::ticket::{Ticket, is_ticket};
@@ -33,6 +34,9 @@ pub(crate) struct Config {
     pub(crate) no_input: bool,
     pub(crate) verbose: u8,
     pub(crate) log_file: Option<PathBuf>,
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The home's key, where it had to be taken from under a passphrase.
+    pub(crate) unsealed: Option<Identity>,
 }
 
 /// How much of a node a subcommand needs.
@@ -93,6 +97,8 @@ impl Config {
             no_input: args.no_input,
             verbose: args.verbose,
             log_file: args.log_file,
+            passphrase_file: args.passphrase_file,
+            unsealed: None,
         };
         if config.offline && config.listen.is_some() {
             return Err(usage("--offline and --listen exclude each other", "Leave one of them out.").into());

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use replica::home::HomeError;
+use replica::identity::sealed::UnsealError;
 use replica::store::StoreError;
 use replica_sync::conversation::SayError;
 use replica_sync::node::NodeError;
@@ -200,6 +201,18 @@ fn of_home(error: &HomeError) -> Explained {
             let next =
                 "Without a backup, start over in another home (--home DIR) and ask a member for a ticket.";
             (Exit::Store, next.to_owned())
+        }
+        HomeError::Sealed { .. } => {
+            let next = "Set REPLICA_PASSPHRASE, or name a file that holds it: --passphrase-file FILE.";
+            (Exit::Failed, next.to_owned())
+        }
+        HomeError::Unseal { source: UnsealError::WrongPassphrase, .. } => {
+            let next = "Nobody can open it without the right one. Another home (--home DIR) makes a new key.";
+            (Exit::Failed, next.to_owned())
+        }
+        HomeError::OtherIdentity { .. } => {
+            let next = "A home keeps its key. Import into another one: --home DIR.";
+            (Exit::Failed, next.to_owned())
         }
         HomeError::Newer { .. } => (Exit::Store, "Run the newer version of replica.".to_owned()),
         HomeError::Exposed { .. } => (Exit::Failed, "Then run this again.".to_owned()),

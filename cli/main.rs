@@ -9,6 +9,7 @@ mod failure;
 mod json;
 mod logging;
 mod output;
+mod passphrase;
 mod people;
 mod presence;
 mod progress;
@@ -44,8 +45,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, output: &mut Output) -> anyhow::Result<Exit> {
-    let (config, task) = Config::from_args(args)?;
+    let (mut config, task) = Config::from_args(args)?;
     logging::start(&config)?;
+    passphrase::open_key(&mut config, task.as_ref(), output)?;
     // One thread: at rest nothing runs, and the node has a thread of its own for its store.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exit = runtime.block_on(commands::run(&config, task, output));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock         held while open; the holder's process id inside
-//! identity     the secret key: version, 32 bytes, CRC-32
+//! identity     the secret key: as it is, or under a passphrase
 //! state.json   nickname, rooms and their secrets, and where the home lay (see below)
 //! marker       an empty file that stays where it is
 //! rooms/<first 16 hex digits of the room's id>/store
@@ -13,18 +13,26 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::files;
+use crate::home::key::StoredKey;
 use crate::id::RoomId;
 use crate::identity::Identity;
+use crate::identity::sealed::{Passphrase, UnsealError};
 
+mod key;
 mod place;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use key::{export_key, read_key};
 pub use place::Place;
 pub use state::{HomeDraft, RoomState, Secret, State};
 
@@ -63,6 +71,26 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
     },
+    /// The key is under a passphrase, and none was given.
+    #[error("the key in {} is under a passphrase", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key does not open, or does not become sealed.
+    #[error("the key in {} does not open", path.display())]
+    Unseal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: UnsealError,
+    },
+    /// A home keeps the key it has: its rooms know it by that.
+    #[error("{} holds the key of somebody else", path.display())]
+    OtherIdentity {
+        /// The home's key.
+        path: PathBuf,
+    },
     /// There are rooms but no key. A new key would be a stranger in all of them.
     #[error("{} is missing, though the home has been used: put it back from a backup", path.display())]
     IdentityLost {
@@ -90,20 +118,64 @@ impl Home {
     /// Opens a home, making what is missing: the folder for its owner's eyes only, a new key, an empty state.
     ///
     /// # Errors
-    /// [`HomeError::Locked`] while another process has it open; otherwise when a file cannot be used as it is.
+    /// [`HomeError::Locked`] while another process has it open; [`HomeError::Sealed`] if its key is under a passphrase;
+    /// otherwise when a file cannot be used as it is.
     pub fn open(folder: &Path) -> Result<Self, HomeError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.and_then(|()| files::sync_names(folder, 0)).map_err(at(folder))?;
-        let lock = take_lock(&folder.join("lock"))?;
+        Self::open_with(folder, None)
+    }
+
+    /// Opens a home whose key may be under a passphrase, with the key that [`read_key`] took from under it.
+    ///
+    /// # Errors
+    /// Those of [`Home::open`]; [`HomeError::Sealed`] also when the key is another one.
+    pub fn open_with(folder: &Path, unsealed: Option<&Identity>) -> Result<Self, HomeError> {
+        let lock = make_folder(folder)?;
         let state_path = folder.join(STATE_FILE);
         let state = State::read(&state_path)?;
-        let identity = open_identity(&folder.join("identity"), state.is_some())?;
+        let identity_path = folder.join(IDENTITY_FILE);
+        let identity = match StoredKey::of_home(&identity_path)? {
+            Some(stored) => match unsealed.filter(|key| stored.is_sealed_of(key)) {
+                Some(identity) => identity.clone(),
+                None => stored.open(&identity_path, None)?,
+            },
+            None if state.is_some() => return Err(HomeError::IdentityLost { path: identity_path }),
+            None => new_identity(&identity_path)?,
+        };
         let place = Place::of(folder).map_err(at(folder))?;
         let state = match state {
             Some(state) => state,
             None => State::new(place.clone()).write(&state_path)?,
         };
         Ok(Self { folder: folder.to_owned(), identity, state, place, _lock: lock })
+    }
+
+    /// Puts a key into a home that has none, so that it is another home of the same person. Says whether it was not
+    /// there before.
+    ///
+    /// # Errors
+    /// [`HomeError::OtherIdentity`] when the home has another key.
+    pub fn import(folder: &Path, identity: &Identity) -> Result<bool, HomeError> {
+        let _lock = make_folder(folder)?;
+        let path = folder.join(IDENTITY_FILE);
+        match StoredKey::of_home(&path)? {
+            None => {
+                let bytes = key::bytes_of(identity, None, &path)?;
+                files::create(&path, &bytes).map_err(at(&path))?;
+                Ok(true)
+            }
+            Some(stored) if stored.is_of(identity) => Ok(false),
+            Some(_) => Err(HomeError::OtherIdentity { path }),
+        }
+    }
+
+    /// Puts the home's key under a passphrase, under another one, or under none.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the key is then kept as it was.
+    pub fn set_passphrase(&mut self, passphrase: Option<&Passphrase>) -> Result<(), HomeError> {
+        let path = self.folder.join(IDENTITY_FILE);
+        let bytes = key::bytes_of(&self.identity, passphrase, &path)?;
+        files::replace(&path, &bytes).map_err(at(&path))
     }
 
     /// Who the owner is.
@@ -165,6 +237,13 @@ impl Home {
     }
 }
 
+/// Whether a folder is a home that others may look into: what is said in its rooms is not encrypted there.
+#[must_use]
+pub fn is_exposed(folder: &Path) -> bool {
+    let is_open = fs::metadata(folder).is_ok_and(|folder| folder.mode() & 0o077 != 0);
+    is_open && folder.join(IDENTITY_FILE).exists()
+}
+
 /// Thirty-two random bytes from the system: for keys, for secrets and as a seed of all other randomness.
 ///
 /// # Errors
@@ -178,12 +257,31 @@ pub fn draw_seed() -> Result<[u8; 32], HomeError> {
 
 const STATE_FILE: &str = "state.json";
 
-/// Version of the identity file.
-const IDENTITY_VERSION: u8 = 1;
+/// What the key's file is called in a home.
+pub const IDENTITY_FILE: &str = "identity";
 
 /// Says which path an I/O error is about.
 fn at(path: &Path) -> impl Fn(io::Error) -> HomeError + '_ {
     |source| HomeError::Io { path: path.to_owned(), source }
+}
+
+/// Makes the folder of a home, if there is none, and takes its lock.
+fn make_folder(folder: &Path) -> Result<File, HomeError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.and_then(|()| files::sync_names(folder, 0)).map_err(at(folder))?;
+    if fs::read_dir(folder).is_ok_and(|mut files| files.next().is_none()) {
+        // Somebody made it for us. If it cannot be closed to others, every start says so.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).ok();
+    }
+    take_lock(&folder.join("lock"))
+}
+
+/// Draws a new key.
+fn new_identity(path: &Path) -> Result<Identity, HomeError> {
+    let identity = Identity::from_secret(&Zeroizing::new(draw_seed()?));
+    let bytes = key::bytes_of(&identity, None, path)?;
+    files::create(path, &bytes).map_err(at(path))?;
+    Ok(identity)
 }
 
 fn take_lock(path: &Path) -> Result<File, HomeError> {
@@ -202,38 +300,4 @@ fn take_lock(path: &Path) -> Result<File, HomeError> {
     let pid = format!("{:10}\n", std::process::id());
     lock.write_all_at(pid.as_bytes(), 0).map_err(at(path))?;
     Ok(lock)
-}
-
-/// Reads the key, or draws one where there is none and never was.
-fn open_identity(path: &Path, was_used: bool) -> Result<Identity, HomeError> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && was_used => {
-            return Err(HomeError::IdentityLost { path: path.to_owned() });
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let secret = draw_seed()?;
-            files::create(path, &identity_bytes(&secret)).map_err(at(path))?;
-            return Ok(Identity::from_secret(&secret));
-        }
-        opened => opened.map_err(at(path))?,
-    };
-    if file.metadata().map_err(at(path))?.mode() & 0o077 != 0 {
-        return Err(HomeError::Exposed { path: path.to_owned() });
-    }
-    let bytes = fs::read(path).map_err(at(path))?;
-    match bytes.split_first() {
-        Some((&version, _)) if version > IDENTITY_VERSION => Err(HomeError::Newer { path: path.to_owned() }),
-        Some((_, rest)) => match rest.first_chunk::<32>() {
-            Some(secret) if bytes == identity_bytes(secret) => Ok(Identity::from_secret(secret)),
-            _ => Err(HomeError::Damaged { path: path.to_owned() }),
-        },
-        None => Err(HomeError::Damaged { path: path.to_owned() }),
-    }
-}
-
-fn identity_bytes(secret: &[u8; 32]) -> Vec<u8> {
-    let mut bytes = vec![IDENTITY_VERSION];
-    bytes.extend_from_slice(secret);
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
-    bytes
 }

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::id::{AuthorKey, EntryId, RoomId};
 
+pub mod sealed;
 #[cfg(test)]
 mod tests;
 

@@ -54,3 +54,18 @@ pub const SAVED_NAME_BYTES_MAX: usize = 128;
 
 /// Most entries of one document before its period is kept in shorter ones.
 pub const DOCUMENT_ENTRIES_MAX: usize = 32 * 1024;
+
+/// Memory that sealing a key fills, in KiB: what RFC 9106 recommends for machines with little of it.
+pub const SEALING_MEMORY_KIB: u32 = 64 * 1024;
+
+/// How often it is filled: as RFC 9106 recommends for that much memory.
+pub const SEALING_PASSES: u32 = 3;
+
+/// Most memory that opening a sealed key may fill, in KiB: a file from elsewhere must not take the machine down.
+pub const SEALING_MEMORY_KIB_MAX: u32 = 256 * 1024;
+
+/// Most passes that opening a sealed key may take; with the most memory some seconds.
+pub const SEALING_PASSES_MAX: u32 = 16;
+
+/// Longest passphrase, in bytes: longer than anybody types, and not a whole file by mistake.
+pub const PASSPHRASE_BYTES_MAX: usize = 1_024;

@@ -278,3 +278,93 @@ fn every_room_has_a_store_of_its_own() {
 fn seeds_differ() {
     assert_ne!(draw_seed().unwrap(), draw_seed().unwrap());
 }
+
+fn passphrase(text: &str) -> Passphrase {
+    Passphrase::new(text.to_owned()).unwrap()
+}
+
+#[test]
+fn a_home_under_a_passphrase_opens_by_it_alone() {
+    let (_folder, path) = place();
+    let owner = used_home(&path);
+    Home::open(&path).unwrap().set_passphrase(Some(&passphrase("one"))).unwrap();
+    assert_eq!(mode(&path.join("identity")), 0o600);
+    assert!(matches!(Home::open(&path), Err(HomeError::Sealed { .. })));
+    let wrong = read_key(&path.join(IDENTITY_FILE), Some(&passphrase("two")));
+    assert!(matches!(wrong, Err(HomeError::Unseal { source: UnsealError::WrongPassphrase, .. })));
+    let unsealed = read_key(&path.join(IDENTITY_FILE), Some(&passphrase("one"))).unwrap();
+    let other = Identity::from_secret(&[9; 32]);
+    assert!(matches!(Home::open_with(&path, Some(&other)), Err(HomeError::Sealed { .. })));
+    let mut home = Home::open_with(&path, Some(&unsealed)).unwrap();
+    assert_eq!((home.identity().key(), home.was_copied()), (owner.key(), false));
+    home.set_passphrase(None).unwrap();
+    drop(home);
+    assert_eq!(Home::open(&path).unwrap().identity().key(), owner.key());
+}
+
+#[test]
+fn a_key_is_carried_into_an_empty_home_and_into_no_other() {
+    let (folder, path) = place();
+    let owner = used_home(&path);
+    let file = folder.path().join("ann.key");
+    export_key(&file, &owner, &passphrase("one")).unwrap();
+    assert_eq!(mode(&file), 0o600);
+    assert!(export_key(&file, &owner, &passphrase("two")).is_err(), "a file was replaced");
+    assert!(matches!(read_key(&file, None), Err(HomeError::Sealed { .. })));
+    let carried = read_key(&file, Some(&passphrase("one"))).unwrap();
+    let second = folder.path().join("second");
+    assert!(Home::import(&second, &carried).unwrap());
+    assert!(!Home::import(&second, &carried).unwrap(), "it is there already");
+    assert_eq!(Home::open(&second).unwrap().identity().key(), owner.key());
+    let stranger = folder.path().join("stranger");
+    let before = Home::open(&stranger).unwrap().identity().key();
+    assert!(matches!(Home::import(&stranger, &carried), Err(HomeError::OtherIdentity { .. })));
+    assert_eq!(Home::open(&stranger).unwrap().identity().key(), before);
+}
+
+#[test]
+fn a_key_under_a_passphrase_is_known_again_without_it() {
+    let (_folder, path) = place();
+    let owner = used_home(&path);
+    Home::open(&path).unwrap().set_passphrase(Some(&passphrase("one"))).unwrap();
+    assert!(!Home::import(&path, &owner).unwrap());
+    let other = Identity::from_secret(&[9; 32]);
+    assert!(matches!(Home::import(&path, &other), Err(HomeError::OtherIdentity { .. })));
+}
+
+#[test]
+fn a_lost_key_can_be_put_back() {
+    let (_folder, path) = place();
+    let owner = used_home(&path);
+    fs::remove_file(path.join("identity")).unwrap();
+    assert!(Home::import(&path, &owner).unwrap());
+    assert_eq!(Home::open(&path).unwrap().state().rooms, [room(1)]);
+}
+
+#[test]
+fn a_file_that_is_no_key_is_refused_whatever_its_size() {
+    let (folder, path) = place();
+    let owner = used_home(&path);
+    let file = folder.path().join("file");
+    for bytes in [vec![], vec![1; 40], vec![2; 137], vec![2; 5_000_000], b"replica1aaaa".to_vec()] {
+        fs::write(&file, &bytes).unwrap();
+        let refused = read_key(&file, Some(&passphrase("one"))).unwrap_err();
+        assert!(matches!(refused, HomeError::Damaged { .. } | HomeError::Newer { .. }), "{refused}");
+    }
+    fs::copy(path.join("identity"), &file).unwrap();
+    assert_eq!(read_key(&file, None).unwrap().key(), owner.key());
+}
+
+#[test]
+fn an_empty_folder_is_closed_to_others_and_an_open_home_says_so() {
+    let (_folder, path) = place();
+    DirBuilder::new().mode(0o755).create(&path).unwrap();
+    assert!(!is_exposed(&path), "it is no home yet");
+    drop(Home::open(&path).unwrap());
+    assert!(!is_exposed(&path));
+    assert_eq!(mode(&path), 0o700);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+    drop(Home::open(&path).unwrap());
+    assert!(is_exposed(&path));
+    assert_eq!(mode(&path), 0o750, "a folder in use is not changed behind its owner's back");
+}

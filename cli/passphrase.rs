@@ -1,0 +1,190 @@
+//! Passphrases: typed without being shown, or given by scripts.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::terminal;
+use replica::home::{HomeError, IDENTITY_FILE, is_exposed, read_key};
+use replica::identity::sealed::Passphrase;
+use replica::limits::PASSPHRASE_BYTES_MAX;
+
+use crate::args::{IdentityTask, Task};
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Before anything else: warns if others may look into the home, and takes its key from under its passphrase.
+///
+/// # Errors
+/// When there is a passphrase, and nobody who knows it.
+pub(crate) fn open_key(config: &mut Config, task: Option<&Task>, output: &mut Output) -> anyhow::Result<()> {
+    if is_exposed(&config.home) {
+        let home = config.home.display();
+        output
+            .note(&format!("Others can look into your home, with all that is said: run `chmod 700 {home}`."));
+    }
+    let path = config.home.join(IDENTITY_FILE);
+    let is_import = matches!(task, Some(Task::Identity { task: IdentityTask::Import { .. } }));
+    // Whatever else is wrong with the key is said when the home is opened.
+    if is_import || !matches!(read_key(&path, None), Err(HomeError::Sealed { .. })) {
+        return Ok(());
+    }
+    if let Some(given) = given(config, Which::Current)? {
+        config.unsealed = Some(read_key(&path, Some(&given))?);
+        return Ok(());
+    }
+    let mut tries = 1;
+    config.unsealed = loop {
+        let typed = ask(config, "The passphrase of your key: ", output)?;
+        match read_key(&path, Some(&typed)) {
+            Err(HomeError::Unseal { source, .. }) if tries < TRIES => output.note(&format!("No: {source}.")),
+            read => break Some(read?),
+        }
+        tries += 1;
+    };
+    Ok(())
+}
+
+/// Which passphrase is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// That of the key that is to be opened.
+    Current,
+    /// One that is to hold from now on, or for a file that is being written.
+    New,
+}
+
+/// Whether somebody sits there who can be asked again.
+pub(crate) fn can_ask(config: &Config) -> bool {
+    !config.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// A passphrase that a script gave: in the environment, or as a line of a file.
+///
+/// # Errors
+/// When the file cannot be read, or what it holds is no passphrase.
+pub(crate) fn given(config: &Config, which: Which) -> anyhow::Result<Option<Passphrase>> {
+    let line = match which {
+        Which::Current => 0,
+        Which::New => 1,
+    };
+    if let Some(path) = &config.passphrase_file {
+        let cannot = |error: io::Error| {
+            let what = format!("the passphrase file {} cannot be read: {error}", path.display());
+            Failure::new(Exit::Failed, what, "Name a file, or as in --passphrase-file /dev/fd/3.")
+        };
+        let file = File::open(path).map_err(cannot)?.take(2 * (PASSPHRASE_BYTES_MAX as u64 + 2));
+        let lines: Vec<String> =
+            BufReader::new(file).lines().take(2).collect::<Result<_, _>>().map_err(cannot)?;
+        // One line is enough where nothing is changed.
+        if let Some(line) = lines.into_iter().nth(line) {
+            return Ok(Some(Passphrase::new(line)?));
+        }
+    }
+    let given = std::env::var(VARIABLES[line]).ok().filter(|given| !given.is_empty());
+    Ok(given.map(Passphrase::new).transpose()?)
+}
+
+/// Asks for a passphrase at the terminal.
+///
+/// # Errors
+/// When nobody can be asked, or whoever was asked went away.
+pub(crate) fn ask(config: &Config, question: &str, output: &mut Output) -> anyhow::Result<Passphrase> {
+    if !can_ask(config) {
+        let next = "Set REPLICA_PASSPHRASE, or name a file that holds it: --passphrase-file FILE.";
+        return Err(
+            Failure::new(Exit::Failed, "a passphrase is needed, and nobody is there to ask", next).into()
+        );
+    }
+    loop {
+        output.ask(question);
+        let typed = type_line()?;
+        output.ask("\n");
+        match Passphrase::new(typed) {
+            Ok(passphrase) => return Ok(passphrase),
+            Err(wrong) => output.note(&format!("No: {wrong}.")),
+        }
+    }
+}
+
+/// A new passphrase: given, or typed twice.
+///
+/// # Errors
+/// When nobody can be asked.
+pub(crate) fn new(config: &Config, question: &str, output: &mut Output) -> anyhow::Result<Passphrase> {
+    if let Some(given) = given(config, Which::New)? {
+        return Ok(given);
+    }
+    loop {
+        let first = ask(config, question, output)?;
+        if ask(config, "Once more: ", output)?.is(&first) {
+            return Ok(first);
+        }
+        output.note("They differ. Again:");
+    }
+}
+
+/// A line typed without being shown. The terminal is given back whatever happens.
+fn type_line() -> anyhow::Result<String> {
+    terminal::enable_raw_mode()?;
+    let typed = read_keys();
+    terminal::disable_raw_mode()?;
+    typed
+}
+
+fn read_keys() -> anyhow::Result<String> {
+    // Never moved while it grows, so that no copy is left behind.
+    let mut line = String::with_capacity(2 * PASSPHRASE_BYTES_MAX);
+    loop {
+        match crossterm::event::read()? {
+            Event::Key(key) if key.kind != KeyEventKind::Release => match typed(&key, &mut line) {
+                Key::More => {}
+                Key::Done => return Ok(line),
+                Key::Away => {
+                    return Err(
+                        Failure::new(Exit::Interrupted, "no passphrase was given", "Run it again.").into()
+                    );
+                }
+            },
+            Event::Paste(pasted) => pasted.chars().for_each(|c| add(c, &mut line)),
+            _ => {}
+        }
+    }
+}
+
+/// What a key means for the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    More,
+    Done,
+    Away,
+}
+
+fn typed(key: &KeyEvent, line: &mut String) -> Key {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Enter => return Key::Done,
+        KeyCode::Char('j' | 'm') if control => return Key::Done,
+        KeyCode::Char('c' | 'd') if control => return Key::Away,
+        KeyCode::Char('u') if control => line.clear(),
+        KeyCode::Char(c) if !control => add(c, line),
+        KeyCode::Backspace => {
+            line.pop();
+        }
+        _ => {}
+    }
+    Key::More
+}
+
+fn add(c: char, line: &mut String) {
+    if !c.is_control() && line.len() + c.len_utf8() <= 2 * PASSPHRASE_BYTES_MAX {
+        line.push(c);
+    }
+}
+
+/// How often somebody may mistype.
+const TRIES: u32 = 3;
+
+/// Where scripts put them: the one that opens, and the new one.
+const VARIABLES: [&str; 2] = ["REPLICA_PASSPHRASE", "REPLICA_NEW_PASSPHRASE"];
