@@ -5,7 +5,7 @@
 use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
 use replica_sync::engine::{Row, Standing};
-use replica_sync::node::{MemberStatus, PeerStatus, Role, Status, Verified};
+use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status, Verified};
 use serde::Serialize;
 
 use crate::people::two_words;
@@ -194,12 +194,22 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         member: bool,
         drafts: usize,
         read_only: bool,
+        forked: Vec<Forked>,
+    }
+    #[derive(Serialize)]
+    struct Forked {
+        author: String,
+        entries: [String; 2],
     }
     let member = |author: &AuthorKey, nick: Option<&str>| Me {
         author: author.to_string(),
         nick: nick_or_words(author, nick),
     };
     let members = status.members.iter().filter(|member| member.role.is_member());
+    let forked = |fork: &Fork| Forked {
+        author: fork.author.to_string(),
+        entries: fork.entries.map(|id| id.to_string()),
+    };
     let fields = Fields {
         room: status.room.as_ref().map(Room::new),
         me: member(&status.me, Some(&status.nick)),
@@ -212,6 +222,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         member: status.is_member,
         drafts: status.drafts.len(),
         read_only: status.is_read_only,
+        forked: status.forked.iter().map(forked).collect(),
     };
     tagged("status", fields)
 }

@@ -8,6 +8,7 @@ mod bad_input;
 mod chat;
 mod crash;
 mod documents;
+mod homes;
 mod members;
 mod offline;
 mod program;

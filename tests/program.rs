@@ -33,7 +33,14 @@ impl Home {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_replica"));
         command.arg("--home").arg(self.path()).args(["--nick", self.nick, "--no-input"]).args(args);
-        for variable in ["REPLICA_PEER", "REPLICA_HOME", "NO_COLOR", "RUST_LOG"] {
+        for variable in [
+            "REPLICA_PEER",
+            "REPLICA_HOME",
+            "REPLICA_PASSPHRASE",
+            "REPLICA_NEW_PASSPHRASE",
+            "NO_COLOR",
+            "RUST_LOG",
+        ] {
             command.env_remove(variable);
         }
         command

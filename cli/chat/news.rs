@@ -177,7 +177,9 @@ impl Chat<'_> {
             }
             Event::Forked(chain) => {
                 let name = self.people.name(&chain.author);
-                self.note(&format!("{name} wrote from two copies of one home; both are shown"))?;
+                self.note(&format!(
+                    "{name}'s key was used from two places; what was written in both is shown"
+                ))?;
             }
             Event::Renewed => self.note("This home was used elsewhere too; both go on, as one person.")?,
             Event::ReadOnly => {

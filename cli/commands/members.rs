@@ -71,7 +71,7 @@ pub(crate) fn lines(status: &Status, people: &People) -> Vec<String> {
         if status.blocked.contains(author) {
             notes.push("blocked by you".to_owned());
         }
-        if status.forked.contains(author) {
+        if status.forked.iter().any(|fork| fork.author == *author) {
             notes.push("wrote from two copies of one home".to_owned());
         }
         let notes = if notes.is_empty() { String::new() } else { format!(" · {}", notes.join(", ")) };

@@ -1,6 +1,6 @@
 //! `replica status` and `replica verify`
 
-use replica_sync::node::{Role, Status};
+use replica_sync::node::{Fork, Role, Status};
 
 use crate::commands::{reader, room_name};
 use crate::config::Config;
@@ -55,8 +55,12 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
     if !status.drafts.is_empty() {
         lines.push(format!("drafts   {} wait until you are let in", status.drafts.len()));
     }
-    for author in &status.forked {
-        lines.push(format!("warning  {} wrote from two copies of one home", people.name(author)));
+    for Fork { author, entries } in &status.forked {
+        let [one, other] = entries.map(|id| id.to_string()[..8].to_owned());
+        let name = people.name(author);
+        lines.push(format!(
+            "warning  {name}'s key was used from two places: {one} and {other} follow one entry"
+        ));
     }
     if status.is_read_only {
         lines.push("warning  the store failed: nothing more can be written".to_owned());

@@ -258,10 +258,15 @@ impl Graph {
         all
     }
 
-    /// The chains whose author wrote two entries after one, with the first entries that show it.
+    /// The chains whose author wrote two entries after one, with the first two that show it.
     #[must_use]
-    pub fn forked(&self) -> Vec<(ChainId, Position)> {
-        self.chains.iter().filter_map(|chain| Some((chain.id, *chain.forks.first()?))).collect()
+    pub fn forked(&self) -> Vec<(ChainId, [Position; 2])> {
+        let twins = |chain: &Chain| {
+            let later = *chain.forks.first()?;
+            let first = *chain.by_seq.get((self.seq(later) as usize).checked_sub(1)?)?;
+            Some((chain.id, [first, later]))
+        };
+        self.chains.iter().filter_map(twins).collect()
     }
 
     /// Who made the room; none before its first entry is here.

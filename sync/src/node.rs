@@ -29,7 +29,7 @@ use crate::engine::{Command, Event, Row};
 use crate::ticket::Ticket;
 
 pub use events::Events;
-pub use status::{InviteStatus, MemberStatus, PeerStatus, Role, Status};
+pub use status::{Fork, InviteStatus, MemberStatus, PeerStatus, Role, Status};
 
 /// Where a node listens.
 #[derive(Clone, Debug, PartialEq, Eq)]

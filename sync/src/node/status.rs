@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use replica::entry::Invite;
-use replica::id::{AuthorKey, Digest, EntryId, RoomId};
+use replica::id::{AuthorKey, ChainId, Digest, EntryId, RoomId};
 
 use crate::book::{Book, Known, Trouble};
 use crate::engine::{Engine, Standing};
@@ -87,6 +87,15 @@ impl Role {
     }
 }
 
+/// A key that was used from two places at once: a copied home, or one that was rolled back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Whose key.
+    pub author: AuthorKey,
+    /// Two entries of theirs that follow the same one: the proof.
+    pub entries: [EntryId; 2],
+}
+
 /// How a node stands.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -114,8 +123,8 @@ pub struct Status {
     pub blocked: Vec<AuthorKey>,
     /// Invites that were not taken back, by when they were published.
     pub invites: Vec<InviteStatus>,
-    /// Authors who used one key from two places.
-    pub forked: Vec<AuthorKey>,
+    /// Keys that were used from two places.
+    pub forked: Vec<Fork>,
     /// Connected and known peers.
     pub peers: Vec<PeerStatus>,
     /// Rows not in their documents yet.
@@ -212,7 +221,11 @@ fn describe(engine: &Engine, status: &mut Status) {
         used: graph.invite_uses(&id),
     };
     status.invites = invites.into_iter().map(invite).collect();
-    status.forked = graph.forked().into_iter().map(|(chain, _)| chain.author).collect();
+    let fork = |(chain, twins): (ChainId, [_; 2])| Fork {
+        author: chain.author,
+        entries: twins.map(|at| graph.id(at)),
+    };
+    status.forked = graph.forked().into_iter().map(fork).collect();
     status.is_read_only = conversation.is_read_only();
     status.peers = engine
         .peers()

@@ -245,7 +245,7 @@ fn reasons_keep_their_numbers_known_or_not() {
     }
     assert_eq!(ByeReason::StoreFailed.number(), 15);
     assert_eq!(ByeReason::EnoughLinks.number(), 16);
-    assert_eq!(ByeReason::Renewed.number(), 17);
+    assert_eq!(ByeReason::Renewed.number(), 19);
     assert_eq!(ByeReason::from_number(999), ByeReason::Unknown(999));
 }
 

@@ -34,7 +34,7 @@ fn the_lowest_twin_keeps_the_chains_actor_and_moves_the_others() {
     world.put(&higher);
     assert_eq!(actor(&world, &higher), Actor::branch(chain(0, 1), &higher.id()));
     assert_eq!(moved(&world, &higher), []);
-    assert_eq!(world.graph.forked(), [(chain(0, 1), 3)]);
+    assert_eq!(world.graph.forked(), [(chain(0, 1), [1, 3])]);
 
     // A twin of c's child, so that the branch that is to move has a branch of its own.
     let d = world.write(0, Some(&c), &[], &Body::Message("d".to_owned()));
