@@ -74,6 +74,11 @@ impl Output {
         write!(io::stderr(), "{}", text::guarded(question)).ok();
     }
 
+    /// Ends the line of a question whose answer was not shown.
+    pub(crate) fn answered(&mut self) {
+        writeln!(io::stderr()).ok();
+    }
+
     /// Says what went wrong, and what to do next.
     pub(crate) fn complain(&mut self, what: &str, next: Option<&str>) {
         self.stdout.flush().ok();

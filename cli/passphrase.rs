@@ -14,6 +14,9 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
+#[cfg(test)]
+mod tests;
+
 /// Before anything else: warns if others may look into the home, and takes its key from under its passphrase.
 ///
 /// # Errors
@@ -100,7 +103,7 @@ pub(crate) fn ask(config: &Config, question: &str, output: &mut Output) -> anyho
     loop {
         output.ask(question);
         let typed = type_line()?;
-        output.ask("\n");
+        output.answered();
         match Passphrase::new(typed) {
             Ok(passphrase) => return Ok(passphrase),
             Err(wrong) => output.note(&format!("No: {wrong}.")),
