@@ -2,10 +2,13 @@
 //!
 //! Text in them is exact, escaped as JSON is; whoever shows it has to make it safe.
 
+use std::collections::BTreeMap;
+
 use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
 use replica_sync::engine::{Row, Standing};
 use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status, Verified};
+use replica_sync::penalty::Refusals;
 use serde::Serialize;
 
 use crate::people::two_words;
@@ -193,6 +196,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         members: Vec<Me>,
         member: bool,
         drafts: usize,
+        refused: BTreeMap<&'static str, u64>,
         read_only: bool,
         forked: Vec<Forked>,
     }
@@ -221,10 +225,24 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         members: members.map(|it| member(&it.author, it.nick.as_deref())).collect(),
         member: status.is_member,
         drafts: status.drafts.len(),
+        refused: counts(&status.refused),
         read_only: status.is_read_only,
         forked: status.forked.iter().map(forked).collect(),
     };
     tagged("status", fields)
+}
+
+/// What was refused since the program runs.
+pub(crate) fn refused(refusals: &Refusals) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Refused {
+        counts: BTreeMap<&'static str, u64>,
+    }
+    tagged("refused", Refused { counts: counts(refusals) })
+}
+
+fn counts(refusals: &Refusals) -> BTreeMap<&'static str, u64> {
+    refusals.iter().map(|(refused, count)| (refused.name(), count)).collect()
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 use replica_sync::engine::Event;
 use replica_sync::node::NodeEvent;
 
-use crate::commands::{room_name, writer};
+use crate::commands::{room_name, status, writer};
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
 use crate::json;
@@ -21,6 +21,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut client = writer(config, options).await?;
     let mut people = People::of_status(&*client.status().await?);
     let mut presence = Presence::default();
+    let mut refusals_noted = 0;
     loop {
         let event = tokio::select! {
             () = signals.next() => break,
@@ -57,6 +58,17 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
                 output.note(&Failure::refused(&address, &bye).to_string());
             }
             NodeEvent::OtherRoom { address } => output.note(&Failure::other_room(&address).to_string()),
+            NodeEvent::Refused(refusals) => {
+                if config.json {
+                    output.json(&json::refused(&refusals))?;
+                    output.flush()?;
+                }
+                // Whoever attacks all night does not fill a log: said again once there are twice as many.
+                if refusals.total() >= 2 * refusals_noted {
+                    refusals_noted = refusals.total();
+                    output.note(&format!("refused so far: {}", status::refused(&refusals)));
+                }
+            }
             NodeEvent::Engine(Event::Row(row)) => people.learn_row(&row),
             NodeEvent::Engine(Event::Agreed { author, sent, received, .. }) => {
                 output

@@ -1,6 +1,7 @@
 //! `replica status` and `replica verify`
 
 use replica_sync::node::{Fork, Role, Status};
+use replica_sync::penalty::{Refusals, Refused};
 
 use crate::commands::{reader, room_name};
 use crate::config::Config;
@@ -62,12 +63,21 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
             "warning  {name}'s key was used from two places: {one} and {other} follow one entry"
         ));
     }
+    if status.refused.total() > 0 {
+        lines.push(format!("refused  {}", refused(&status.refused)));
+    }
     if status.is_read_only {
         lines.push("warning  the store failed: nothing more can be written".to_owned());
     }
     lines.extend(status.listening.iter().map(|address| format!("listens  {address}")));
     lines.extend(status.peers.iter().map(|peer| format!("peer     {}", super::peers::line(peer, &people))));
     lines
+}
+
+/// What was refused how often, in words.
+pub(crate) fn refused(refusals: &Refusals) -> String {
+    let reason = |(refused, count): (Refused, u64)| format!("{count} {}", refused.name().replace('_', " "));
+    refusals.iter().map(reason).collect::<Vec<_>>().join(", ")
 }
 
 /// Goes through everything that is stored.

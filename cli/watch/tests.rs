@@ -1,6 +1,7 @@
 use replica::id::Digest;
 use replica::identity::Identity;
 use replica_sync::node::PeerStatus;
+use replica_sync::penalty::Refusals;
 
 use super::*;
 
@@ -23,6 +24,7 @@ pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
         behind: 0,
         documents_in_use: 0,
         listening: Vec::new(),
+        refused: Refusals::default(),
         is_read_only: false,
     }
 }

@@ -6,6 +6,7 @@
 //! - [`engine`]: the node without IO
 //! - [`book`]: where members may be, and when to dial them again
 //! - [`lobby`]: knocks, until two people are in one room
+//! - [`penalty`]: what is held against whom
 //! - [`ticket`]: one word that lets its holder into a room
 //! - [`node`]: the one loop in which everything meets
 //! - [`transport`]: connections over TCP, as events
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod lobby;
 pub mod node;
 mod overlay;
+pub mod penalty;
 mod session;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

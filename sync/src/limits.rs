@@ -229,6 +229,41 @@ pub const KNOCKS_WAITING_MAX: usize = 16;
 /// Most knocks from one address in a minute.
 pub const KNOCKS_PER_MINUTE_MAX: usize = 3;
 
+// What is held against whoever is refused.
+
+/// What a refusal adds to the debt of a stranger's address: a wrong secret, half a handshake, a knock too many. Debt
+/// passes by itself, so that one in five seconds is nothing; a program that dials the wrong room with our pauses between
+/// stays below [`DEBT_FORGIVEN`].
+pub const DEBT_OF_STRANGERS: Duration = Duration::from_secs(5);
+
+/// What it adds where somebody with the room's secret is at the other end: no program of ours ever sends such a thing.
+pub const DEBT_OF_PEERS: Duration = Duration::from_secs(60);
+
+/// Debt for which nobody is treated otherwise: one refusal of a peer or twelve of a stranger are a warning.
+pub const DEBT_FORGIVEN: Duration = Duration::from_secs(60);
+
+/// Debt with which a source is banned, and the most that is held against anyone: some five refusals of a peer or sixty
+/// of a stranger in a row. The ban ends with the debt at [`DEBT_FORGIVEN`], after four minutes.
+pub const DEBT_BANNED: Duration = Duration::from_secs(300);
+
+/// Longest pause before a source with debt is answered. Well below [`HANDSHAKE_TIME`], so that an honest one among
+/// others behind its address still gets in.
+pub const ANSWER_DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// How many times less an address of this machine is charged: as many replicas may share it as
+/// [`CONNECTIONS_PER_LOOPBACK_MAX`] allows for, and whoever sits on this machine could harm us otherwise. Authors are
+/// charged alike wherever they are.
+pub const LOOPBACK_LENIENCE: u32 = 8;
+
+/// Most addresses, and most authors, against whom something is held. 50 bytes each.
+pub const SOURCES_MAX: usize = 4_096;
+
+/// Refusals that are logged in one second; of the others only the number is.
+pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;
+
+/// Pause between two tellings of how much was refused.
+pub const REFUSALS_NEWS: Duration = Duration::from_secs(1);
+
 // What a peer may make us hold and do.
 
 /// Most bytes of entries waiting for their causes, per peer.
@@ -251,5 +286,7 @@ const _: () = assert!(2 + 3 + WANTS_PER_FRAME_MAX * 33 + LOCATOR_IDS_PER_FRAME_M
 // And a full PEERS: 19 bytes an address, 122 a record beside them.
 const _: () =
     assert!(2 + 3 + ADDRESS_RECORDS_PER_FRAME_MAX * (122 + ADDRESSES_PER_RECORD_MAX * 19) < FRAME_BYTES_MAX);
+// Who is slowed still has most of a handshake's time.
+const _: () = assert!(ANSWER_DELAY_MAX.as_millis() * 2 < HANDSHAKE_TIME.as_millis());
 // The longest handshake message: two keys of which one is sealed, the sealed proof with all cards and an invite.
 const _: () = assert!(32 + 32 + 16 + 98 + CARDS_MAX * 96 + 97 + 16 <= STRANGER_MESSAGE_BYTES_MAX);

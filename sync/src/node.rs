@@ -26,6 +26,7 @@ mod tests;
 
 use crate::conversation::Tag;
 use crate::engine::{Command, Event, Row};
+use crate::penalty::Refusals;
 use crate::ticket::Ticket;
 
 pub use events::Events;
@@ -115,6 +116,8 @@ pub enum NodeEvent {
         /// Which address.
         address: String,
     },
+    /// So much was refused since the node runs. Told a moment after there was more of it.
+    Refused(Refusals),
     /// The store failed, so that nothing more is written; or a room could not be opened.
     Failed(String),
 }

@@ -5,22 +5,26 @@
 //! that is full, the connection is dropped rather than waited for, since whoever comes back resumes from what it has.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use replica::id::AuthorKey;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use crate::channel::{Answers, Established, Offer, Peer};
+use crate::channel::{Answers, Channel, Established, Offer, Peer};
 use crate::conversation::ConnectionId;
 use crate::limits;
+use crate::penalty::Refused;
+use crate::transport::door::Door;
 use crate::transport::listener::Accepting;
 use crate::transport::outbox::Outbox;
 use crate::wire::{Bye, ByeReason, Frame, encode};
 
 mod connection;
+mod door;
 mod event;
 mod greeting;
 mod listener;
@@ -99,12 +103,15 @@ pub struct Transport {
     /// Which task works for which connection.
     tasks: BTreeMap<Id, ConnectionId>,
     next_id: u64,
+    door: Door,
 }
 
 #[derive(Debug)]
 struct Slot {
     address: SocketAddr,
     dialed: bool,
+    /// Who signed for the channel, if it is a member's.
+    author: Option<AuthorKey>,
     state: State,
 }
 
@@ -114,8 +121,14 @@ enum State {
     Open(Outbox),
 }
 
-/// How a handshake ended. Failures of those who came to us concern nobody.
-type Greeted = Result<(TcpStream, Established), Option<DialError>>;
+/// How a handshake ended.
+type Greeted = Result<(TcpStream, Established), Failure>;
+
+#[derive(Debug)]
+enum Failure {
+    Dialed(DialError),
+    Received(Refused),
+}
 
 enum Step {
     Accepted(TcpStream, SocketAddr),
@@ -140,6 +153,7 @@ impl Transport {
             connections: JoinSet::new(),
             tasks: BTreeMap::new(),
             next_id: 0,
+            door: Door::new(),
         }
     }
 
@@ -170,12 +184,13 @@ impl Transport {
         let handle = if self.slots.values().filter(|slot| slot.dialed || slot.is_open()).count()
             < limits.connections
         {
-            self.greetings.spawn(async move { greeting::dial(address, offer, limits).await.map_err(Some) })
+            self.greetings
+                .spawn(async move { greeting::dial(address, offer, limits).await.map_err(Failure::Dialed) })
         } else {
-            self.greetings.spawn(async { Err(Some(DialError::TooMany)) })
+            self.greetings.spawn(async { Err(Failure::Dialed(DialError::TooMany)) })
         };
         self.tasks.insert(handle.id(), id);
-        self.slots.insert(id, Slot { address, dialed: true, state: State::Greeting(handle) });
+        self.slots.insert(id, Slot { address, dialed: true, author: None, state: State::Greeting(handle) });
         id
     }
 
@@ -238,8 +253,7 @@ impl Transport {
             };
             let event = match step {
                 Step::Accepted(socket, address) => {
-                    self.on_accepted(socket, address);
-                    None
+                    self.on_accepted(socket, address).then_some(TransportEvent::Refused)
                 }
                 Step::Event(event) => self.on_event(event),
                 Step::Greeted(greeted) => self.on_greeted(greeted),
@@ -269,63 +283,60 @@ impl Transport {
         ConnectionId(self.next_id)
     }
 
-    fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr) {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        let max = if address.ip().is_loopback() { self.limits.per_loopback } else { self.limits.per_address };
-        let is_near = |slot: &&Slot| subscriber(slot.address.ip()) == subscriber(address.ip());
-        if self.slots.values().filter(is_near).count() >= max {
-            tracing::debug!(%address, "too many connections from one address");
-            return;
-        }
-        let strangers = || self.slots.iter().filter(|(_, slot)| !slot.dialed && !slot.is_open());
-        if strangers().count() >= self.limits.handshakes
-            && let Some((oldest, _)) = strangers().next()
-        {
-            self.close(*oldest, None);
-        }
-        let id = self.new_id();
-        let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
-        let handle = self.greetings.spawn(async move {
-            greeting::receive(socket, &answers, time).await.map_err(|error| {
-                tracing::debug!(%address, %error, "a handshake failed");
-                None
-            })
-        });
-        self.tasks.insert(handle.id(), id);
-        self.slots.insert(id, Slot { address, dialed: false, state: State::Greeting(handle) });
-    }
-
     fn on_event(&mut self, event: TransportEvent) -> Option<TransportEvent> {
         match &event {
-            TransportEvent::Closed { id, .. } => self.slots.remove(id).map(|_| event),
+            TransportEvent::Closed { id, reason } => {
+                let slot = self.slots.remove(id)?;
+                if let Some(refused) = reason.refused() {
+                    self.door.refuse(refused, slot.address, slot.author.as_ref());
+                }
+                Some(event)
+            }
             TransportEvent::Frame { id, .. } => {
                 let outbox = self.slots.get(id).and_then(Slot::outbox);
                 outbox.is_some_and(Outbox::is_open).then_some(event)
             }
-            TransportEvent::Connected { .. } | TransportEvent::DialFailed { .. } => Some(event),
+            TransportEvent::Connected { .. }
+            | TransportEvent::DialFailed { .. }
+            | TransportEvent::Refused => Some(event),
         }
     }
 
     fn on_greeted(&mut self, greeted: Result<(Id, Greeted), JoinError>) -> Option<TransportEvent> {
         let (task, outcome) = match greeted {
             Ok((task, outcome)) => (task, outcome),
-            Err(error) => (error.id(), Err(Some(DialError::Unreachable))),
+            Err(error) => (error.id(), Err(Failure::Dialed(DialError::Unreachable))),
         };
         let id = self.tasks.remove(&task)?;
         let slot = self.slots.remove(&id)?;
         let (address, dialed) = (slot.address, slot.dialed);
         match outcome {
+            Ok((socket, Established { channel, peer })) if self.door.is_banned(&peer) => {
+                self.send_away(socket, channel, ByeReason::Protocol, "broke the protocol too often");
+                self.door.refuse(Refused::Banned, address, None);
+                let failed = TransportEvent::DialFailed { id, address, error: DialError::Banned };
+                Some(if dialed { failed } else { TransportEvent::Refused })
+            }
             Ok((socket, established)) if dialed || self.open_connections() < self.limits.connections => {
                 Some(self.open(id, slot, socket, established))
             }
             Ok((socket, Established { channel, .. })) => {
-                let bye = encode(&Frame::Bye(Bye::new(ByeReason::Busy, "too many connections")));
-                self.connections.spawn(connection::refuse(socket, channel, bye, self.limits.flush_time));
-                None
+                self.send_away(socket, channel, ByeReason::Busy, "too many connections");
+                self.door.refuse(Refused::Crowded, address, None);
+                Some(TransportEvent::Refused)
             }
-            Err(Some(error)) if dialed => Some(TransportEvent::DialFailed { id, address, error }),
-            Err(_) => None,
+            Err(Failure::Received(refused)) => {
+                self.door.refuse(refused, address, None);
+                Some(TransportEvent::Refused)
+            }
+            Err(Failure::Dialed(error)) if dialed => Some(TransportEvent::DialFailed { id, address, error }),
+            Err(Failure::Dialed(_)) => None,
         }
+    }
+
+    fn send_away(&mut self, socket: TcpStream, channel: Channel, reason: ByeReason, text: &str) {
+        let bye = encode(&Frame::Bye(Bye::new(reason, text)));
+        self.connections.spawn(connection::refuse(socket, channel, bye, self.limits.flush_time));
     }
 
     fn open(
@@ -338,16 +349,16 @@ impl Transport {
         let Established { channel, peer } = established;
         let binding = *channel.binding();
         let (outbox, source) = outbox::new();
-        let max = match peer {
-            Peer::Member(..) => limits::NOISE_MESSAGE_BYTES_MAX,
-            Peer::Knocking(_) | Peer::Answered => limits::STRANGER_MESSAGE_BYTES_MAX,
+        let (max, author) = match &peer {
+            Peer::Member(_, proof) => (limits::NOISE_MESSAGE_BYTES_MAX, Some(proof.author)),
+            Peer::Knocking(_) | Peer::Answered => (limits::STRANGER_MESSAGE_BYTES_MAX, None),
         };
         let ends =
             connection::Ends { id, source, events: self.sender.clone(), flush_time: self.limits.flush_time };
         let task = self.connections.spawn(connection::run(socket, channel, max, ends));
         self.tasks.insert(task.id(), id);
         let Slot { address, dialed, .. } = slot;
-        self.slots.insert(id, Slot { address, dialed, state: State::Open(outbox) });
+        self.slots.insert(id, Slot { address, dialed, author, state: State::Open(outbox) });
         TransportEvent::Connected { id, address, dialed, peer, binding }
     }
 
@@ -374,13 +385,5 @@ impl Slot {
             State::Open(outbox) => Some(outbox),
             State::Greeting(_) => None,
         }
-    }
-}
-
-/// What one subscriber has of the address space: an IPv4 address, or an IPv6 /64.
-fn subscriber(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
     }
 }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::conversation::{ConnectionId, Conversation, Origin, Unit};
 use crate::limits::{PENDING_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
+use crate::penalty::Refused;
 
 /// How a block came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,18 @@ pub enum Offence {
     /// An entry that is not valid.
     #[error("an entry is not valid: {0}")]
     NotValid(#[from] Refusal),
+}
+
+impl Offence {
+    /// What it counts as.
+    #[must_use]
+    pub fn refused(&self) -> Refused {
+        match self {
+            Self::Decode(_) => Refused::BadBlock,
+            Self::NotAuthentic => Refused::NotAuthentic,
+            Self::NotValid(_) => Refused::NotValid,
+        }
+    }
 }
 
 /// What became of a block, and of those that had waited for it.

@@ -12,6 +12,7 @@ use crate::engine::{Engine, Event};
 use crate::limits::{
     HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
 };
+use crate::penalty::Refused;
 use crate::session::Session;
 use crate::wire::{self, ByeReason, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain};
 
@@ -20,7 +21,7 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         session.heard_ms = self.now.monotonic_ms;
         if session.hello.is_none() && !matches!(frame, Frame::Hello(_) | Frame::Bye(_)) {
-            return self.offence(connection, "something came before HELLO");
+            return self.offence(connection, Refused::Protocol, "something came before HELLO");
         }
         match frame {
             Frame::Hello(hello) => self.on_hello(connection, hello),
@@ -60,16 +61,16 @@ impl Engine {
                 }
             }
             Frame::Knock(_) | Frame::Ticket(_) | Frame::Yield(_) => {
-                self.offence(connection, "a knock on a member's connection");
+                self.offence(connection, Refused::Protocol, "a knock on a member's connection");
             }
         }
     }
 
     /// Ends a connection for what came over it.
-    pub(super) fn offence(&mut self, connection: ConnectionId, text: &str) {
+    pub(super) fn offence(&mut self, connection: ConnectionId, refused: Refused, text: &str) {
         let Some(session) = self.sessions.get(&connection) else { return };
         let (address, author) = (session.address.clone(), session.author);
-        self.tell(Event::Offence { address, author, text: text.to_owned() });
+        self.tell(Event::Offence { connection, refused, address, author, text: text.to_owned() });
         self.close(connection, ByeReason::Protocol, text);
     }
 
@@ -82,7 +83,7 @@ impl Engine {
         }
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         if session.hello.replace(hello).is_some() {
-            return self.offence(connection, "a second HELLO");
+            return self.offence(connection, Refused::Protocol, "a second HELLO");
         }
         session.peer_digest = Some(hello.digest);
         session.ping_due_ms = self.now.monotonic_ms + millis(HEARTBEAT);
@@ -161,7 +162,7 @@ impl Engine {
         let is_known = |tip: &wire::Tip| graph.position(&tip.id).is_some();
         let is_signed = |tip: &wire::Tip| verify(&tip.chain.author, Purpose::Entry(&tip.id), &tip.signature);
         if !have.tips.iter().all(|tip| is_known(tip) || is_signed(tip)) {
-            return self.offence(connection, "a tip is not signed by its author");
+            return self.offence(connection, Refused::NotAuthentic, "a tip is not signed by its author");
         }
         let mine = self.conversation.chain();
         let own = graph.chain_len(&mine);
@@ -175,7 +176,7 @@ impl Engine {
         let tips = have.tips.into_iter().map(|tip| Tip { chain: tip.chain, seq: tip.seq, id: tip.id });
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         match session.incoming.have(tips, have.last) {
-            None => self.offence(connection, "too many tips"),
+            None => self.offence(connection, Refused::Protocol, "too many tips"),
             Some(true) => self.want(connection),
             Some(false) => {}
         }
@@ -279,7 +280,7 @@ impl Engine {
     fn on_block(&mut self, connection: ConnectionId, kind: BlockKind, block: Vec<u8>) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         let Some(frame) = session.incoming.frame(block.len()) else {
-            return self.offence(connection, "more than the window was sent");
+            return self.offence(connection, Refused::Protocol, "more than the window was sent");
         };
         let mine = self.conversation.chain();
         let own_before = self.conversation.graph().chain_len(&mine);
@@ -298,7 +299,9 @@ impl Engine {
         }
         self.acknowledge();
         // Also who sent a block that had to wait until it could be looked at.
-        received.offences.into_iter().for_each(|(from, offence)| self.offence(from, &offence.to_string()));
+        for (from, offence) in received.offences {
+            self.offence(from, offence.refused(), &offence.to_string());
+        }
     }
 
     /// Someone else wrote in our chain: a copy of this home, or this home before a backup was put back.

@@ -10,6 +10,7 @@ use replica::preview;
 use crate::conversation::ConnectionId;
 use crate::engine::{Engine, Event, Output};
 use crate::limits::PREVIEW_LACK_MIN;
+use crate::penalty::Refused;
 use crate::wire::Frame;
 
 /// A message whose past is not here: authentic, and nothing more is known of it. It is not kept.
@@ -66,7 +67,7 @@ impl Engine {
             return;
         }
         let Ok(entries) = preview::decode(bytes, &graph.room()) else {
-            return self.offence(connection, "a preview that is none");
+            return self.offence(connection, Refused::BadBlock, "a preview that is none");
         };
         let is_new = |entry: &&Entry| {
             entry.record().kind == Kind::Message.number() && graph.position(&entry.id()).is_none()

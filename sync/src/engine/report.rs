@@ -9,6 +9,7 @@ use replica::order::OrderKey;
 use crate::book::Trouble;
 use crate::conversation::{ConnectionId, Conversation, SayError, Tag};
 use crate::engine::{Engine, Glimpse, Standing};
+use crate::penalty::Refused;
 use crate::wire::Bye;
 
 /// One entry as people read it.
@@ -151,8 +152,12 @@ pub enum Event {
         /// Its words; not to be shown as they are.
         bye: Bye,
     },
-    /// We ended a connection because of what came over it.
+    /// We end a connection because of what came over it.
     Offence {
+        /// Which.
+        connection: ConnectionId,
+        /// What kind of thing it was.
+        refused: Refused,
         /// Where the peer is.
         address: String,
         /// Who, by key.

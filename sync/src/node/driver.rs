@@ -15,9 +15,11 @@ use crate::book::Book;
 use crate::channel::Answers;
 use crate::conversation::{ConnectionId, Tag};
 use crate::engine::{Command, Engine, Event, Input, Now, Output, Row};
+use crate::limits::REFUSALS_NEWS;
 use crate::lobby::{Lobby, Me};
 use crate::node::keeper::{Job, Keeper, Kept};
 use crate::node::{Listen, NodeError, NodeEvent, Options, Request};
+use crate::penalty::Refused;
 use crate::transport::{Transport, TransportEvent, TransportLimits};
 use crate::wire::{Bye, ByeReason, KnockNonce, encode};
 
@@ -51,6 +53,9 @@ pub(super) struct Driver {
     pub(super) listening: Vec<SocketAddr>,
     /// Whether a connection came or went, so that this machine's addresses may be others now.
     pub(super) may_have_moved: bool,
+    /// How many refusals were told of, and when there may be more to tell.
+    pub(super) refusals_told: u64,
+    pub(super) refusals_due_ms: u64,
     /// What could not be told yet, oldest first.
     pub(super) backlog: VecDeque<NodeEvent>,
     pub(super) events: mpsc::Sender<VecDeque<NodeEvent>>,
@@ -122,6 +127,8 @@ impl Driver {
             makes_room_for: Vec::new(),
             listening: Vec::new(),
             may_have_moved: false,
+            refusals_told: 0,
+            refusals_due_ms: 0,
             backlog: VecDeque::new(),
             events,
             next_room: None,
@@ -212,7 +219,12 @@ impl Driver {
                     // A failure is explained by the connection's end, which follows.
                     self.transport.send(connection, encode(&frame)).ok();
                 }
-                Output::Close(connection, bye) => self.transport.close(connection, bye),
+                Output::Close(connection, bye) => {
+                    if bye.as_ref().is_some_and(|bye| turns_away(bye.reason)) {
+                        self.transport.charge(connection, Refused::NotMember);
+                    }
+                    self.transport.close(connection, bye);
+                }
                 Output::Dial(address) => self.dial(address, false),
                 Output::Persist(batch) => self.ask_keeper(Job::Commit(batch)),
                 Output::Read(connection, positions) => self.ask_keeper(Job::Read(connection, positions)),
@@ -228,14 +240,28 @@ impl Driver {
         let now = self.clock.now().monotonic_ms;
         self.lobby.keep_up(now);
         self.drain_lobby();
-        let lobby = self.lobby.deadline();
+        let others = [self.lobby.deadline(), self.tell_refusals(now)].into_iter().flatten().min();
         if self.engine.is_none() {
             for address in self.book.poll_dials(now) {
                 self.dial(address, true);
             }
-            return self.book.next_due().into_iter().chain(lobby).min();
+            return self.book.next_due().into_iter().chain(others).min();
         }
-        deadline.into_iter().chain(lobby).min()
+        deadline.into_iter().chain(others).min()
+    }
+
+    /// Tells how much was refused, if that is news; else when it may be told.
+    fn tell_refusals(&mut self, now_ms: u64) -> Option<u64> {
+        let total = self.transport.refusals().total();
+        if total == self.refusals_told {
+            return None;
+        }
+        if now_ms < self.refusals_due_ms {
+            return Some(self.refusals_due_ms);
+        }
+        (self.refusals_told, self.refusals_due_ms) = (total, now_ms + millis(REFUSALS_NEWS));
+        self.tell(NodeEvent::Refused(self.transport.refusals().clone()));
+        None
     }
 
     pub(super) fn ask_keeper(&mut self, job: Job) {
@@ -286,6 +312,7 @@ impl Driver {
                 }
             }
             Event::Row(row) if replica::entry::Kind::is_roster(row.kind) => self.on_roster_changed(),
+            Event::Offence { connection, refused, .. } => self.transport.charge(*connection, *refused),
             Event::DialFailed { address, trouble } => self.on_dial_trouble(&address.clone(), *trouble),
             _ => {}
         }
@@ -341,6 +368,12 @@ impl Driver {
     pub(super) fn room(&self) -> Option<RoomId> {
         self.engine.as_ref().map(|engine| engine.conversation().graph().room())
     }
+}
+
+/// Whether somebody with the room's secret is told to go because nobody let them in.
+fn turns_away(reason: ByeReason) -> bool {
+    use ByeReason::{InviteExpired, InviteUnknown, InviteUsedUp, NotMember};
+    matches!(reason, NotMember | InviteExpired | InviteUsedUp | InviteUnknown)
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -11,6 +11,7 @@ use crate::limits::TICKET_ADDRESSES_MAX;
 use crate::lobby::{Output as Lobbied, Situation};
 use crate::node::driver::{Driver, millis};
 use crate::node::{Listen, NodeError, NodeEvent};
+use crate::penalty::Refused;
 use crate::ticket::Ticket;
 use crate::transport::{DialError, ListenError, TransportEvent};
 use crate::wire::{ByeReason, Frame, encode};
@@ -63,6 +64,7 @@ impl Driver {
                 self.connected.retain(|_, connected| *connected != id);
                 self.handle(Input::Closed(id));
             }
+            TransportEvent::Refused => {}
             TransportEvent::DialFailed { id, address, error } => {
                 let (named, knock) = self.dials.remove(&id).unwrap_or((address.to_string(), false));
                 tracing::debug!(%named, %error, "dialling failed");
@@ -144,7 +146,16 @@ impl Driver {
                 Lobbied::Send(connection, frame) => {
                     self.transport.send(connection, encode(&frame)).ok();
                 }
-                Lobbied::Close(connection, bye) => self.transport.close(connection, Some(bye)),
+                Lobbied::Close(connection, bye) => {
+                    let refused = match bye.reason {
+                        ByeReason::Protocol => Some(Refused::Protocol),
+                        ByeReason::Busy => Some(Refused::Knocks),
+                        ByeReason::Silent => Some(Refused::Silent),
+                        _ => None,
+                    };
+                    refused.into_iter().for_each(|refused| self.transport.charge(connection, refused));
+                    self.transport.close(connection, Some(bye));
+                }
                 Lobbied::Admit(connection, author) => self.admit(connection, author),
                 Lobbied::Move(ticket) => self.next_room = Some(ticket),
                 Lobbied::Tell(knocker) => {

@@ -9,6 +9,7 @@ use replica::id::{AuthorKey, ChainId, Digest, EntryId, RoomId};
 use crate::book::{Book, Known, Trouble};
 use crate::engine::{Engine, Standing};
 use crate::node::driver::Driver;
+use crate::penalty::Refusals;
 use crate::transport::Traffic;
 
 /// One peer, as [`Status`] lists it.
@@ -133,6 +134,8 @@ pub struct Status {
     pub documents_in_use: usize,
     /// Where connections are accepted.
     pub listening: Vec<SocketAddr>,
+    /// What was refused since the node runs.
+    pub refused: Refusals,
     /// Whether the store failed: nothing more can be written.
     pub is_read_only: bool,
 }
@@ -166,6 +169,7 @@ impl Driver {
             behind: 0,
             documents_in_use: 0,
             listening: self.listening.clone(),
+            refused: self.transport.refusals().clone(),
             is_read_only: false,
         };
         if let Some(engine) = engine {

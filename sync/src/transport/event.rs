@@ -48,6 +48,8 @@ pub enum TransportEvent {
         /// Why.
         error: DialError,
     },
+    /// Something was refused and [counted](super::Transport::refusals) that belongs to no connection.
+    Refused,
 }
 
 /// Why a connection ended.
@@ -100,6 +102,9 @@ pub enum DialError {
     /// Somebody answered, but not as it must be.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+    /// Whoever answered sent too much that had to be refused, not long ago.
+    #[error("what came from there was refused too often")]
+    Banned,
     /// We have as many connections as we may.
     #[error("too many connections")]
     TooMany,

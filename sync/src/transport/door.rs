@@ -1,0 +1,157 @@
+//! Who may connect, and what is noted about those who may not.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use replica::id::AuthorKey;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use crate::channel::Peer;
+use crate::conversation::ConnectionId;
+use crate::limits::REFUSALS_LOGGED_PER_SECOND;
+use crate::penalty::{Penalties, Refusals, Refused, Verdict, subscriber};
+use crate::transport::greeting::{self, ReceiveError};
+use crate::transport::{CloseReason, Slot, State, Transport};
+
+/// What is held against whom, with the clock that it passes by, and the log of it.
+#[derive(Debug)]
+pub(super) struct Door {
+    penalties: Penalties,
+    start: Instant,
+    /// In which second what follows was counted.
+    second: u64,
+    logged: u32,
+    unlogged: u32,
+}
+
+impl Door {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the transport is of the shell, and debts pass with its clock"
+    )]
+    pub(super) fn new() -> Self {
+        Self { penalties: Penalties::default(), start: Instant::now(), second: 0, logged: 0, unlogged: 0 }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether nothing is to be had of who is at the other end.
+    pub(super) fn is_banned(&self, peer: &Peer) -> bool {
+        matches!(peer, Peer::Member(_, proof) if self.penalties.is_banned(&proof.author, self.now_ms()))
+    }
+
+    /// Counts and charges a refusal, and writes it into the log unless there were many in this second.
+    pub(super) fn refuse(&mut self, refused: Refused, address: SocketAddr, author: Option<&AuthorKey>) {
+        let now_ms = self.now_ms();
+        if self.penalties.charge(refused, address.ip(), author, now_ms) {
+            tracing::info!(%address, reason = refused.name(), "banned for a while");
+        }
+        if now_ms / 1_000 != self.second {
+            (self.second, self.logged) = (now_ms / 1_000, 0);
+        }
+        if self.logged == REFUSALS_LOGGED_PER_SECOND {
+            self.unlogged += 1;
+            return;
+        }
+        self.logged += 1;
+        let unlogged = std::mem::take(&mut self.unlogged);
+        tracing::debug!(%address, reason = refused.name(), unlogged, "refused");
+    }
+}
+
+impl Transport {
+    /// What was refused so far.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        self.door.penalties.refusals()
+    }
+
+    /// Holds against who is at the other end of a connection that something it sent was refused. To be called before the
+    /// connection is closed for it.
+    pub fn charge(&mut self, id: ConnectionId, refused: Refused) {
+        if let Some(slot) = self.slots.get(&id) {
+            self.door.refuse(refused, slot.address, slot.author.as_ref());
+        }
+    }
+
+    /// Takes whoever connects, unless there are too many or it is banned. True if it was refused.
+    pub(super) fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr) -> bool {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let pause = match self.door.penalties.of_address(address.ip(), self.door.now_ms()) {
+            Verdict::Welcome => None,
+            Verdict::Slowed(pause) => Some(pause),
+            Verdict::Banned => {
+                self.door.refuse(Refused::Banned, address, None);
+                return true;
+            }
+        };
+        let max = if address.ip().is_loopback() { self.limits.per_loopback } else { self.limits.per_address };
+        if self.slots.values().filter(|slot| is_near(slot, address)).count() >= max {
+            self.door.refuse(Refused::Crowded, address, None);
+            return true;
+        }
+        let is_full = self.strangers().count() >= self.limits.handshakes;
+        if is_full {
+            self.make_place();
+        }
+        let id = self.new_id();
+        let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
+        let handle = self.greetings.spawn(async move {
+            if let Some(pause) = pause {
+                sleep(pause).await;
+            }
+            let greeted = greeting::receive(socket, &answers, time).await;
+            greeted.map_err(|error| super::Failure::Received(error.refused()))
+        });
+        self.tasks.insert(handle.id(), id);
+        self.slots.insert(id, Slot { address, dialed: false, author: None, state: State::Greeting(handle) });
+        is_full
+    }
+
+    /// Ends the oldest handshake of the address that has most of them under way: a crowd makes place for itself.
+    fn make_place(&mut self) {
+        let near = |slot: &Slot| self.strangers().filter(|(_, other)| is_near(other, slot.address)).count();
+        // Of equals the first, which is the oldest.
+        let crowd = self.strangers().rev().max_by_key(|(_, slot)| near(slot));
+        if let Some((id, address)) = crowd.map(|(id, slot)| (*id, slot.address)) {
+            self.close(id, None);
+            self.door.refuse(Refused::Crowded, address, None);
+        }
+    }
+
+    /// Those who are in their handshake with us.
+    fn strangers(&self) -> impl DoubleEndedIterator<Item = (&ConnectionId, &Slot)> {
+        self.slots.iter().filter(|(_, slot)| !slot.dialed && !slot.is_open())
+    }
+}
+
+fn is_near(slot: &Slot, address: SocketAddr) -> bool {
+    subscriber(slot.address.ip()) == subscriber(address.ip())
+}
+
+impl ReceiveError {
+    fn refused(&self) -> Refused {
+        match self {
+            Self::Silent => Refused::Silent,
+            Self::Ended(error) if error.kind() == std::io::ErrorKind::InvalidData => Refused::TooLong,
+            Self::Ended(_) => Refused::Unfinished,
+            Self::Handshake(crate::channel::HandshakeError::NoRoom) => Refused::NoRoom,
+            Self::Handshake(_) => Refused::Handshake,
+        }
+    }
+}
+
+impl CloseReason {
+    /// What was refused, if a connection ended for that.
+    pub(super) fn refused(self) -> Option<Refused> {
+        match self {
+            Self::TooLong(_) => Some(Refused::TooLong),
+            Self::Altered => Some(Refused::Altered),
+            Self::NoFrame(_) => Some(Refused::NoFrame),
+            _ => None,
+        }
+    }
+}
