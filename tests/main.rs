@@ -9,6 +9,7 @@ mod chat;
 mod crash;
 mod documents;
 mod homes;
+mod hostile;
 mod members;
 mod offline;
 mod program;

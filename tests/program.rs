@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use replica::id::AuthorKey;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -112,6 +113,14 @@ impl Home {
         json(self.ok(&["--offline", "--json", "status"]).lines().next().unwrap())
     }
 
+    /// The owner's key.
+    pub(crate) fn author(&self) -> AuthorKey {
+        let line = self.ok(&["--offline", "--json", "whoami"]);
+        let hex = json(&line)["author"].as_str().unwrap().to_owned();
+        let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
+        AuthorKey(std::array::from_fn(byte))
+    }
+
     pub(crate) fn digest(&self) -> String {
         self.status()["digest"].as_str().unwrap().to_owned()
     }
@@ -159,6 +168,11 @@ impl Running {
             }
         });
         Self { stdin: child.stdin.take(), child, lines, seen: Vec::new() }
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn say(&mut self, line: &str) {
