@@ -74,6 +74,13 @@ impl People {
         self.names.keys().filter(|author| two_words(author) == who || is_key(author)).copied().collect()
     }
 
+    /// What an entry about somebody says, with their name for the words of their key.
+    pub(crate) fn named(&self, said: &str) -> String {
+        let is_meant = |author: &&AuthorKey| said.contains(&words(author));
+        let meant = self.names.keys().find(is_meant);
+        meant.map_or_else(|| said.to_owned(), |author| said.replace(&words(author), &self.name(author)))
+    }
+
     /// What someone is called now, as it is shown.
     pub(crate) fn name(&self, author: &AuthorKey) -> String {
         self.shown(author, self.names.get(author).map(String::as_str))

@@ -49,7 +49,9 @@ impl Renderer {
         let name = people.shown(&row.author, nick);
         let mut said = text::lines(&row.text);
         if !is_message(row) {
-            let line = format!("* {name} {}", said.join(" "));
+            let is_about_somebody = Kind::is_roster(row.kind);
+            let said = said.join(" ");
+            let line = format!("* {name} {}", if is_about_somebody { people.named(&said) } else { said });
             drawn.push(format!("{time} {late}{}", self.dim(&line)));
             return drawn;
         }

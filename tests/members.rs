@@ -62,6 +62,8 @@ fn a_kicked_member_is_told_and_gets_nothing_new() {
     }
     assert_eq!(ann.digest(), carol.digest());
 
+    assert!(carol.fails(5, &["readmit", "bob"]).contains("only an admin"));
+    assert!(ann.fails(1, &["readmit", "carol"]).contains("is a member"));
     ann.ok(&["readmit", "bob"]);
     sync(&ann, &at, &[&bob, &carol]);
     // What he wrote meanwhile is kept by everyone, and folded.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use replica::entry::Kind;
 use replica::id::AuthorKey;
 use replica::identity::words;
 use replica_sync::book::Trouble;
 use replica_sync::engine::{Event, Row};
-use replica_sync::node::{NodeError, NodeEvent};
+use replica_sync::node::{NodeError, NodeEvent, Role};
 
 use crate::chat::{Asked, Chat};
 use crate::failure::{Failure, is_refusal, store_failed};
@@ -26,6 +27,8 @@ pub(crate) struct News {
     /// Those who knock: as shown, by key.
     knocking: BTreeMap<AuthorKey, String>,
     knocked: BTreeSet<String>,
+    /// Refusals, by their words: whoever refuses is asked again and again, and says the same.
+    refusals: BTreeSet<String>,
     strangers: BTreeSet<String>,
 }
 
@@ -105,6 +108,7 @@ impl Chat<'_> {
         match self.presence.note(&event) {
             Some(Change::Came(author)) => {
                 self.news.let_in(&author);
+                self.news.refusals.clear();
                 self.history.expect();
                 self.note(&format!("{} is connected", self.people.name(&author)))?;
             }
@@ -115,7 +119,13 @@ impl Chat<'_> {
             None => {}
         }
         match event {
-            Event::Row(row) => self.on_row(*row)?,
+            Event::Row(row) => {
+                let is_removal = row.kind == Kind::Remove.number();
+                self.on_row(*row)?;
+                if is_removal {
+                    self.tell_own_removal().await?;
+                }
+            }
             Event::Preview(glimpses) => self.history.foresee(glimpses),
             Event::Written { tag, id } => {
                 if let Some(Asked::Say) = self.asked.remove(&tag) {
@@ -159,6 +169,21 @@ impl Chat<'_> {
         Ok(())
     }
 
+    /// Says so if it was us who was removed.
+    async fn tell_own_removal(&mut self) -> anyhow::Result<()> {
+        let status = self.client.status().await?;
+        let mine = status.members.iter().find(|member| member.author == status.me);
+        if let Some(Role::Removed(by)) = mine.map(|mine| mine.role) {
+            let by = self.people.name(&by);
+            self.flush()?;
+            self.note(&format!(
+                "{by} removed you from this room: nothing new comes, nothing you write goes out. What is here stays \
+                 readable."
+            ))?;
+        }
+        Ok(())
+    }
+
     /// Whether it has not been told yet that nobody answers at an address that somebody named.
     fn is_news(&mut self, address: &str) -> bool {
         self.client.named.iter().any(|named| named == address) && self.news.silent.insert(address.to_owned())
@@ -169,8 +194,11 @@ impl Chat<'_> {
             Event::DialFailed { address, trouble: Trouble::Unreachable } if self.is_news(&address) => {
                 self.note(&format!("nobody answers at {} yet; it goes on trying", text::line(&address)))?;
             }
-            Event::Bye { address, bye } if is_refusal(bye.reason) => {
-                self.note(&Failure::refused(&address, &bye).to_string())?;
+            Event::Bye { address, bye }
+                if is_refusal(bye.reason) && self.news.refusals.insert(bye.text.clone()) =>
+            {
+                let refused = Failure::refused(&address, &bye);
+                self.note(&format!("{refused}. {}", refused.next))?;
             }
             Event::Offence { address, text, .. } => {
                 self.note(&format!("{} was sent away: {}", text::line(&address), text::line(&text)))?;

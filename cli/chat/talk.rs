@@ -106,7 +106,9 @@ impl Chat<'_> {
 
     /// Kicks or promotes who is meant.
     async fn act(&mut self, act: Act, who: &str) -> anyhow::Result<()> {
-        match members::pick(&self.people, who) {
+        let status = self.client.status().await?;
+        let meant = members::pick(&self.people, who);
+        match meant.and_then(|author| members::check(act, &status, &author).map(|()| author)) {
             Ok(author) => self.ask(act.command(author), Asked::Act).await,
             Err(error) => self.not_done(&error),
         }

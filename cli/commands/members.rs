@@ -94,8 +94,10 @@ fn ranked(status: &Status) -> Vec<&MemberStatus> {
 /// Kicks or promotes.
 pub(crate) async fn act(config: &Config, act: Act, who: &str, output: &mut Output) -> anyhow::Result<Exit> {
     let mut client = writer(config, config.options(Role::Writes)).await?;
-    let people = people(&mut client).await?;
+    let status = client.status().await?;
+    let people = People::of_status(&status);
     let author = pick(&people, who)?;
+    check(act, &status, &author)?;
     let row = client.write(act.command(author)).await?;
     told(config, &row, output)?;
     let name = people.name(&author);
@@ -109,6 +111,23 @@ pub(crate) async fn act(config: &Config, act: Act, who: &str, output: &mut Outpu
     });
     output.note("Others learn of it with the next sync: `replica sync`.");
     Ok(Exit::Done)
+}
+
+/// Whether an act has an effect, as far as nobody else looks at that.
+pub(crate) fn check(act: Act, status: &Status, author: &AuthorKey) -> Result<(), Failure> {
+    let role = |author: &AuthorKey| status.members.iter().find(|it| it.author == *author).map(|it| it.role);
+    match act {
+        Act::Readmit if role(author).is_some_and(Standing::is_member) => Err(Failure::new(
+            Exit::Failed,
+            "that is a member of the room",
+            "`replica members` lists who is out.",
+        )),
+        Act::Readmit if !matches!(role(&status.me), Some(Standing::Admin(_))) => {
+            let next = "`replica members` lists the admins, highest rank first.";
+            Err(Failure::new(Exit::Refused, "only an admin can let someone in again", next))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes an invite back, or lists those that hold.

@@ -58,3 +58,16 @@ fn an_old_name_that_is_somebody_elses_now_is_marked() {
     let people = people(&["bob", "ann"]);
     assert_eq!(people.shown(&key(2), Some("Bob")), format!("Bob({})", two_words(&key(2))));
 }
+
+#[test]
+fn who_is_meant_is_found_by_name_words_or_key() {
+    let people = people(&["ann", "bob", "ann"]);
+    assert_eq!(people.meant("bob"), [key(2)]);
+    assert_eq!(people.meant(" @bob "), [key(2)]);
+    assert_eq!(people.meant(&two_words(&key(2))), [key(2)]);
+    assert_eq!(people.meant(&key(2).to_string()[..8]), [key(2)]);
+    assert_eq!(people.meant(&key(2).to_string()[..3]), []);
+    assert_eq!(people.meant("ann").len(), 2, "two are called so");
+    assert_eq!(people.meant(&people.name(&key(3))), [key(3)], "as they are shown");
+    assert_eq!(people.meant("nobody"), []);
+}

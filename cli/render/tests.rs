@@ -69,3 +69,31 @@ fn long_lines_are_broken_under_the_first() {
     let expected = ["2026-11-22 09:14        ann │ one two three".to_owned(), format!("{blank} │ four five")];
     assert_eq!(lines, expected);
 }
+
+#[test]
+fn an_entry_about_somebody_names_them() {
+    let key = replica::identity::Identity::from_secret(&[9; 32]).key();
+    let text = format!("removed {}", replica::identity::words(&key));
+    let removal = Row { kind: Kind::Remove.number(), ..message(&text) };
+    let mut people = People::default();
+    let shown = |people: &People| renderer(false, false).row(&removal, people).remove(0);
+    assert!(shown(&people).ends_with(&text), "by the words of a key that nobody has");
+    people.learn(key, "bob");
+    assert!(shown(&people).ends_with("* ann removed bob"));
+}
+
+#[test]
+fn what_does_not_count_and_who_is_blocked_is_folded() {
+    let mut people = People::default();
+    let folded = |row: &Row, people: &People| {
+        let lines = renderer(false, false).row(row, people);
+        lines.len() == 1 && lines[0].contains("(folded: ") && !lines[0].contains("secret")
+    };
+    let row = message("secret\nsecret");
+    assert!(!folded(&row, &people));
+    assert!(folded(&Row { counts: false, ..row.clone() }, &people));
+    people.block(row.author, true);
+    assert!(folded(&row, &people));
+    people.block(row.author, false);
+    assert!(!folded(&row, &people));
+}
