@@ -79,3 +79,14 @@ fn the_core_knows_no_runtime() {
         inside && text.lines().any(|line| line.contains("tokio::") && !line.trim_start().starts_with("//"))
     });
 }
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let promises = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
+    let named = promises.split('`').skip(1).step_by(2).filter(|it| it.matches('_').count() > 2);
+    let sources: String = all().into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let named: Vec<&str> = named.collect();
+    assert!(named.len() > 20, "the tests are not named any more");
+    let missing: Vec<&&str> = named.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "SECURITY.md names tests that do not exist: {missing:?}");
+}
