@@ -99,6 +99,9 @@ pub const WINDOW_OVERSHOOT_BYTES: usize = 256 * 1024;
 /// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB. Beyond it they stop reading.
 pub const INBOUND_EVENTS_MAX: usize = 64;
 
+/// Such events of one connection: whoever floods leaves room for what others say, which then waits for these few at most.
+pub const INBOUND_EVENTS_PER_CONNECTION_MAX: usize = 8;
+
 /// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
@@ -271,12 +274,6 @@ pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Most bytes of entries waiting for their causes, in all. Eviction only forgets; what is forgotten is asked for again.
 pub const PENDING_TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Live entries per second taken from one author while others' wait.
-pub const ENTRIES_PER_SECOND: u32 = 50;
-
-/// Live entries taken at once from an author that was quiet before.
-pub const ENTRIES_BURST: u32 = 500;
 
 // A DATA frame with the largest block fits: version, kind, the block's length (3 bytes) and what remains (at most 9).
 const _: () = assert!(2 + 3 + BLOCK_BYTES_MAX + 9 <= FRAME_BYTES_MAX);

@@ -18,6 +18,7 @@ use crate::channel::{Answers, Channel, Established, Offer, Peer};
 use crate::conversation::ConnectionId;
 use crate::limits;
 use crate::penalty::Refused;
+use crate::transport::connection::Queued;
 use crate::transport::door::Door;
 use crate::transport::listener::Accepting;
 use crate::transport::outbox::Outbox;
@@ -94,9 +95,9 @@ pub struct Transport {
     limits: TransportLimits,
     answers: Arc<Answers>,
     accepting: Accepting,
-    events: mpsc::Receiver<TransportEvent>,
+    events: mpsc::Receiver<Queued>,
     /// Cloned into each connection; kept so that `events` never ends.
-    sender: mpsc::Sender<TransportEvent>,
+    sender: mpsc::Sender<Queued>,
     slots: BTreeMap<ConnectionId, Slot>,
     greetings: JoinSet<Greeted>,
     connections: JoinSet<()>,
@@ -247,7 +248,7 @@ impl Transport {
         loop {
             let step = tokio::select! {
                 (socket, address) = self.accepting.accept() => Step::Accepted(socket, address),
-                Some(event) = self.events.recv() => Step::Event(event),
+                Some((event, _)) = self.events.recv() => Step::Event(event),
                 Some(greeted) = self.greetings.join_next_with_id() => Step::Greeted(greeted),
                 Some(ended) = self.connections.join_next_with_id() => Step::Ended(ended),
             };

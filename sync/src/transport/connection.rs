@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::channel::Channel;
 use crate::conversation::ConnectionId;
-use crate::limits::{NOISE_MESSAGE_BYTES_MAX, TAG_BYTES};
+use crate::limits::{INBOUND_EVENTS_PER_CONNECTION_MAX, NOISE_MESSAGE_BYTES_MAX, TAG_BYTES};
 use crate::transport::outbox::{Source, Tally};
 use crate::transport::{CloseReason, TransportEvent};
 use crate::wire::{Bye, ByeReason, Deframer, Frame, decode, encode};
@@ -30,9 +31,12 @@ const READ_BYTES: usize = 32 * 1024;
 pub(super) struct Ends {
     pub(super) id: ConnectionId,
     pub(super) source: Source,
-    pub(super) events: mpsc::Sender<TransportEvent>,
+    pub(super) events: mpsc::Sender<Queued>,
     pub(super) flush_time: Duration,
 }
+
+/// An event on its way to the node, with its place among those of its connection.
+pub(super) type Queued = (TransportEvent, Option<OwnedSemaphorePermit>);
 
 /// Works until the connection ends, and says so.
 pub(super) async fn run(mut socket: TcpStream, channel: Channel, max: usize, ends: Ends) {
@@ -57,7 +61,7 @@ pub(super) async fn run(mut socket: TcpStream, channel: Channel, max: usize, end
         _ => {}
     }
     drop(socket);
-    if events.send(TransportEvent::Closed { id, reason }).await.is_err() {
+    if events.send((TransportEvent::Closed { id, reason }, None)).await.is_err() {
         tracing::debug!("the transport is gone");
     }
 }
@@ -137,18 +141,21 @@ impl Incoming {
     }
 }
 
-/// Hands events to the node in order. One that finds no room waits here and keeps its place in the line, which a future
-/// that is dropped whenever something else can go on would lose.
+/// Hands events to the node in order, of which only so many may be under way: however fast one peer sends, there is room
+/// for what others say. One that finds no room waits here and keeps its place in the line, which a future that is
+/// dropped whenever something else can go on would lose.
 struct Delivery {
-    events: mpsc::Sender<TransportEvent>,
+    events: mpsc::Sender<Queued>,
+    share: Arc<Semaphore>,
     waiting: Option<(TransportEvent, Room)>,
 }
 
-type Room = Pin<Box<dyn Future<Output = Option<OwnedPermit<TransportEvent>>> + Send>>;
+type Room = Pin<Box<dyn Future<Output = Option<(OwnedPermit<Queued>, OwnedSemaphorePermit)>> + Send>>;
 
 impl Delivery {
-    fn new(events: mpsc::Sender<TransportEvent>) -> Self {
-        Self { events, waiting: None }
+    fn new(events: mpsc::Sender<Queued>) -> Self {
+        let share = Arc::new(Semaphore::new(INBOUND_EVENTS_PER_CONNECTION_MAX));
+        Self { events, share, waiting: None }
     }
 
     fn is_waiting(&self) -> bool {
@@ -157,21 +164,27 @@ impl Delivery {
 
     /// Delivers an event, or keeps it. Only while none waits.
     fn offer(&mut self, event: TransportEvent) {
-        if let Err(error) = self.events.try_send(event) {
-            let room = self.events.clone().reserve_owned();
-            self.waiting = Some((error.into_inner(), Box::pin(async { room.await.ok() })));
+        let place = Arc::clone(&self.share).try_acquire_owned();
+        if let (Ok(place), Ok(room)) = (place, self.events.try_reserve()) {
+            return room.send((event, Some(place)));
         }
+        let (events, share) = (self.events.clone(), Arc::clone(&self.share));
+        let room = async {
+            let place = share.acquire_owned().await.ok()?;
+            Some((events.reserve_owned().await.ok()?, place))
+        };
+        self.waiting = Some((event, Box::pin(room)));
     }
 
     /// Ends once nothing waits. Cancel safe: the place in the line is in `self`.
     async fn wait(&mut self) {
         let Some((_, room)) = &mut self.waiting else { return };
-        let Some(permit) = room.await else {
+        let Some((room, place)) = room.await else {
             // The transport is gone, and with it this task in a moment.
             return pending().await;
         };
         if let Some((event, _)) = self.waiting.take() {
-            permit.send(event);
+            room.send((event, Some(place)));
         }
     }
 }

@@ -311,7 +311,7 @@ async fn when_all_peers_together_are_too_slow_the_slowest_is_dropped() {
 async fn a_node_that_takes_no_events_stops_its_peers_and_loses_nothing() {
     let ((mut a, a_id), (mut b, _)) = connected_pair().await;
     let sent = fill(&mut a, a_id).await;
-    assert_eq!(b.events.len(), limits::INBOUND_EVENTS_MAX);
+    assert_eq!(b.events.len(), limits::INBOUND_EVENTS_PER_CONNECTION_MAX);
     a.send(a_id, encode(&ack(sent))).unwrap();
     for _ in 0..sent {
         assert_eq!(received(&mut b).await, bulk());
@@ -482,7 +482,7 @@ async fn a_goodbye_reaches_a_slow_peer_whose_own_words_lie_unread() {
     for _ in 0..400 {
         raw.send(&encode(&Frame::Live(vec![1; 1_000])), 2_000).await;
     }
-    assert_eq!(transport.events.len(), limits::INBOUND_EVENTS_MAX);
+    assert_eq!(transport.events.len(), limits::INBOUND_EVENTS_PER_CONNECTION_MAX);
     fill(&mut transport, id).await;
     transport.close(id, Some(bye(ByeReason::Moved)));
     let listen = async {
