@@ -1,27 +1,116 @@
 //! Whatever bytes come, reading them ends in a value or an error, and a value says the same once written and read again.
 
+use arbitrary::Arbitrary;
 use replica::block::{self, References};
 use replica::entry::{Entry, Record};
 use replica::id::{ChainId, EntryId, RoomId};
 use replica::limits::{BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX};
-use replica_sync::limits::FRAME_BYTES_MAX;
+use replica_sync::limits::{
+    FRAME_BYTES_MAX, TICKET_ADDRESS_BYTES_MAX, TICKET_ADDRESSES_MAX, TICKET_BYTES_MAX,
+};
 use replica_sync::ticket::Ticket;
 use replica_sync::wire::{self, Deframer, Frame};
 
 #[cfg(test)]
 mod tests;
 
-/// Shows bytes to every parser that sees bytes of strangers.
+/// Shows bytes to the parsers of frames, blocks and records.
 ///
 /// # Panics
 /// When a value does not survive being written and read again, or is larger than its limits.
-pub fn check(bytes: &[u8]) {
+pub fn check_decode(bytes: &[u8]) {
     check_frame(bytes);
-    check_stream(bytes);
     check_block(bytes);
     check_record(bytes);
-    if let Some(ticket) = str::from_utf8(bytes).ok().and_then(|text| text.parse::<Ticket>().ok()) {
-        assert!(ticket.to_string().parse::<Ticket>().is_ok_and(|again| again == ticket));
+}
+
+/// A stream is cut into the same messages, and ends in the same error, however it arrives.
+///
+/// # Panics
+/// When it is not.
+pub fn check_chunks(max: u16, sizes: &[u8], stream: &[u8]) {
+    let max = usize::from(max).min(FRAME_BYTES_MAX);
+    let whole = messages(max, [stream]);
+    assert!(whole.0.iter().all(|message| message.len() <= max), "a message over the limit");
+    assert_eq!(messages(max, stream.chunks(1)), whole);
+    let mut rest = stream;
+    let mut chunks: Vec<&[u8]> = Vec::new();
+    for size in sizes {
+        let (head, tail) = rest.split_at(usize::from(*size).min(rest.len()));
+        chunks.push(head);
+        rest = tail;
+    }
+    chunks.push(rest);
+    assert_eq!(messages(max, chunks), whole);
+}
+
+/// The messages of a stream and whether it ended in an error.
+fn messages<'a>(max: usize, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+    let mut deframer = Deframer::new(max);
+    let mut messages = Vec::new();
+    let mut is_over = false;
+    for chunk in chunks {
+        deframer.push(chunk);
+        loop {
+            match deframer.poll_message() {
+                Ok(Some(message)) if !is_over => messages.push(message.to_vec()),
+                Ok(Some(_)) => panic!("a stream goes on after its error"),
+                Ok(None) if is_over => panic!("a stream forgets its error"),
+                Ok(None) => break,
+                Err(_) => {
+                    is_over = true;
+                    break;
+                }
+            }
+        }
+    }
+    (messages, is_over)
+}
+
+/// Text that may be a ticket: any, and one that was a ticket until some letters of it were changed.
+#[derive(Debug, Arbitrary)]
+pub struct Tickets {
+    text: String,
+    room: [u8; 32],
+    secret: [u8; 32],
+    invite: Option<[u8; 32]>,
+    addresses: Vec<Vec<u8>>,
+    changes: Vec<(u16, u8)>,
+}
+
+impl Tickets {
+    /// Reads all of it.
+    ///
+    /// # Panics
+    /// When a ticket is not read as it was printed, or a text that is one has no form of its own.
+    pub fn check(&self) {
+        check_ticket(&self.text);
+        let letter = |byte: &u8| char::from(ADDRESS_LETTERS[usize::from(*byte) % ADDRESS_LETTERS.len()]);
+        let address = |bytes: &Vec<u8>| bytes.iter().take(TICKET_ADDRESS_BYTES_MAX).map(letter).collect();
+        let there = self.addresses.iter().filter(|address| !address.is_empty());
+        let addresses = there.take(TICKET_ADDRESSES_MAX).map(address).collect();
+        let (room, secret, invite) = (RoomId(self.room), self.secret, self.invite);
+        let ticket = Ticket { room, secret, invite, addresses };
+        let mut printed = ticket.to_string().into_bytes();
+        if printed.len() <= TICKET_BYTES_MAX {
+            check_ticket(&ticket.to_string());
+            assert_eq!(ticket.to_string().parse::<Ticket>(), Ok(ticket));
+        }
+        for (at, byte) in self.changes.iter().take(4) {
+            let length = printed.len();
+            printed[usize::from(*at) % length] = *byte;
+        }
+        check_ticket(&String::from_utf8_lossy(&printed));
+    }
+}
+
+const ADDRESS_LETTERS: &[u8] = b"az09.:-_[]%";
+
+fn check_ticket(text: &str) {
+    if let Ok(ticket) = text.parse::<Ticket>() {
+        let again = ticket.to_string().parse::<Ticket>().expect("what is printed can be read");
+        assert_eq!(again, ticket);
+        assert_eq!(again.to_string(), ticket.to_string());
     }
 }
 
@@ -36,26 +125,6 @@ fn check_frame(bytes: &[u8]) {
     if let Frame::Data(wire::Data { block, .. }) | Frame::Live(block) | Frame::Preview(block) = &frame {
         check_block(block);
     }
-}
-
-/// A stream is cut into the same messages however it arrives.
-fn check_stream(bytes: &[u8]) {
-    let whole = messages(&[bytes]);
-    let (head, tail) = bytes.split_at(bytes.len() / 3);
-    assert_eq!(messages(&[head, tail]), whole);
-}
-
-/// The lengths of a stream's messages, until one is too long.
-fn messages(parts: &[&[u8]]) -> Vec<usize> {
-    let mut deframer = Deframer::new(FRAME_BYTES_MAX);
-    let mut lengths = Vec::new();
-    for part in parts {
-        deframer.push(part);
-        while let Ok(Some(message)) = deframer.poll_message() {
-            lengths.push(message.len());
-        }
-    }
-    lengths
 }
 
 fn check_block(bytes: &[u8]) {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use replica::block::{self, References};
-use replica::entry::{Admit, Body, Entry, Invite, Kind, Record, Room};
+use replica::entry::{Entry, Record};
 use replica::id::{ChainId, Digest, EntryId, StoreId};
 use replica::identity::{Identity, Purpose, Signature};
 use replica_sync::channel::PeerProof;
 use replica_sync::conversation::ConnectionId;
 use replica_sync::engine::{Command, Input};
-use replica_sync::limits::PENDING_TOTAL_BYTES_MAX;
+use replica_sync::limits::{OUTBOUND_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
 use replica_sync::sim::{self, START_MS, World};
 use replica_sync::wire::{
     self, Ack, Bye, ByeReason, Credit, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain,
@@ -18,11 +18,11 @@ use replica_sync::wire::{
 
 use crate::examine::agreed;
 
-mod moves;
+pub(crate) mod moves;
 #[cfg(test)]
 mod tests;
 
-use moves::{Content, Draft, Move, Seal, Seq};
+use moves::{Draft, Move, Seal, Seq};
 
 /// What a hostile member does.
 #[derive(Debug)]
@@ -43,6 +43,9 @@ impl<'a> Arbitrary<'a> for Attack {
 /// Most moves of one attack.
 const MOVES_MAX: usize = 60;
 
+/// Most events after one move: a few for each entry that it can bring along or free from its wait.
+const EVENTS_MAX: usize = 4_096;
+
 /// The victim's index in its world; the other honest member is the first.
 const VICTIM: usize = 1;
 
@@ -54,7 +57,11 @@ impl Attack {
     pub fn check(&self) {
         let mut mallory = Mallory::new();
         for next in &self.moves {
+            let (sent, told) = mallory.answered();
             mallory.act(next);
+            let (sent_after, told_after) = mallory.answered();
+            assert!(sent_after - sent <= OUTBOUND_BYTES_MAX, "too much is answered to one move");
+            assert!(told_after - told <= EVENTS_MAX, "too much is told after one move");
             let waiting = |index: usize| {
                 let engine = mallory.world.replicas()[index].engine.as_ref();
                 engine.map_or(0, |engine| engine.conversation().waiting_bytes())
@@ -109,6 +116,11 @@ impl Mallory {
         mallory.connect(false);
         mallory.hello(0, false);
         mallory
+    }
+
+    /// Bytes that were sent to it so far, and what the victim told its owner.
+    fn answered(&self) -> (usize, usize) {
+        (self.world.unheard_bytes(), self.world.replicas()[VICTIM].told.len())
     }
 
     fn act(&mut self, next: &Move) {
@@ -254,7 +266,7 @@ impl Mallory {
         dependencies.retain(|id| Some(*id) != previous);
         dependencies.sort_unstable();
         dependencies.dedup();
-        let (kind, body) = self.body(&draft.content);
+        let (kind, body) = draft.content.body(&self.world.room(), &self.identity);
         let claimed_ms = START_MS.saturating_add_signed(i64::from(draft.claimed) * 3_600_000);
         let record = Record { kind, chain, seq, previous, dependencies, claimed_ms, body };
         let room = self.world.room();
@@ -268,28 +280,6 @@ impl Mallory {
         self.made.insert(entry.id(), (chain, seq));
         self.entries.push(entry.clone());
         Some(entry)
-    }
-
-    fn body(&self, content: &Content) -> (u16, Vec<u8>) {
-        let room = self.world.room();
-        let puppet = Identity::from_secret(&[11; 32]).key();
-        let body = match content {
-            Content::Text(byte) => Body::Message(char::from(byte % 128).to_string()),
-            Content::Long => Body::Message("x".repeat(16 * 1024)),
-            Content::Name => Body::Nickname("\u{1b}[31mh".to_owned()),
-            Content::Leave => Body::Leave,
-            Content::Invite => Body::Invite(Invite { key: puppet, expires_ms: None, uses: None }),
-            Content::Room => Body::Room(Room { period_s: 1, name: "mine".to_owned() }),
-            Content::Admit { is_real } => {
-                let key = if *is_real { puppet } else { self.identity.key() };
-                let card = self.identity.sign(Purpose::Card { room: &room, key: &puppet });
-                Body::Admit(Box::new(Admit { key, card, proof: None }))
-            }
-            Content::Raw { kind, body } => {
-                return (u16::from(*kind), body.iter().copied().take(20_000).collect());
-            }
-        };
-        body.encode().map_or((Kind::Message.number(), Vec::new()), |(kind, body)| (kind.number(), body))
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`naive`]: order and membership, in the simplest way there is
 //! - [`dag`]: the order of any history
 //! - [`formats`]: bytes of strangers
+//! - [`gate`]: entries with good signatures, valid or not
 //! - [`hostile`]: a member who does whatever it likes
 //!
 //! `run.sh SECONDS` runs every target; `planted.sh` shows that the first one finds bugs.
@@ -13,6 +14,7 @@
 pub mod dag;
 pub mod examine;
 pub mod formats;
+pub mod gate;
 pub mod hostile;
 pub mod naive;
 pub mod scenario;

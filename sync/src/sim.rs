@@ -74,6 +74,8 @@ pub struct World {
     acquaintance: Acquaintance,
     distances: Option<Distances>,
     told_too_early: Vec<(usize, EntryId)>,
+    /// Of frames on connections whose other end is no replica, or gone.
+    unheard_bytes: usize,
 }
 
 /// Half past two on a Sunday in November 2026: when worlds begin.
@@ -120,6 +122,7 @@ impl World {
             acquaintance,
             distances: None,
             told_too_early: Vec::new(),
+            unheard_bytes: 0,
         };
         for name in people {
             let identity = Identity::from_secret(&world.draw_seed());

@@ -6,7 +6,7 @@ use replica_sync::wire::{
 };
 use replica_sync::wire::{Want, WantChain};
 
-use super::{Anything, block, check};
+use super::{Anything, block, check_chunks, check_decode};
 
 /// Entries of two chains, with dependencies in the block and outside of it.
 fn entries(count: u8) -> Vec<Entry> {
@@ -79,13 +79,25 @@ fn examples() -> Vec<Vec<u8>> {
 #[test]
 fn honest_bytes_and_all_that_differ_in_one_bit_are_read_or_refused() {
     for bytes in examples() {
-        check(&bytes);
+        check_decode(&bytes);
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            check(&flipped);
+            check_decode(&flipped);
         }
-        (0..bytes.len()).for_each(|end| check(&bytes[..end]));
+        (0..bytes.len()).for_each(|end| check_decode(&bytes[..end]));
+    }
+}
+
+#[test]
+fn a_stream_is_the_same_in_any_pieces() {
+    for max in [0, 7, 4_096, u16::MAX] {
+        let stream: Vec<u8> = examples()
+            .iter()
+            .flat_map(|bytes| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), &bytes[..]].concat())
+            .chain([0xff; 40])
+            .collect();
+        check_chunks(max, &[0, 1, 2, 3, 50, 200, 0, 7], &stream);
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a hostile member can do, in a form that any bytes have.
 
 use arbitrary::Arbitrary;
+use replica::entry::{Admit, Body, Invite, Kind, Room};
+use replica::id::RoomId;
+use replica::identity::{Identity, Purpose};
 
 /// One thing it does.
 #[derive(Debug, Arbitrary)]
@@ -41,21 +44,21 @@ pub(super) enum Move {
 
 /// An entry to be made.
 #[derive(Debug, Arbitrary)]
-pub(super) struct Draft {
-    pub(super) chain: u8,
-    pub(super) seq: Seq,
-    pub(super) dependencies: Vec<u8>,
+pub(crate) struct Draft {
+    pub(crate) chain: u8,
+    pub(crate) seq: Seq,
+    pub(crate) dependencies: Vec<u8>,
     /// Whether it also depends on everything the victim has.
-    pub(super) sees_all: bool,
-    pub(super) content: Content,
+    pub(crate) sees_all: bool,
+    pub(crate) content: Content,
     /// In hours from the start of the world.
-    pub(super) claimed: i16,
-    pub(super) seal: Seal,
+    pub(crate) claimed: i16,
+    pub(crate) seal: Seal,
 }
 
 /// Where in its chain an entry says it stands.
 #[derive(Debug, Arbitrary)]
-pub(super) enum Seq {
+pub(crate) enum Seq {
     /// Where it should.
     Next,
     /// Beside the last one.
@@ -66,7 +69,7 @@ pub(super) enum Seq {
 
 /// What an entry says.
 #[derive(Debug, Arbitrary)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Text(u8),
     Long,
     Name,
@@ -79,8 +82,32 @@ pub(super) enum Content {
 
 /// What it is signed with.
 #[derive(Debug, Arbitrary)]
-pub(super) enum Seal {
+pub(crate) enum Seal {
     Real,
     False,
     None,
+}
+
+impl Content {
+    /// Its kind's number and its bytes.
+    pub(crate) fn body(&self, room: &RoomId, author: &Identity) -> (u16, Vec<u8>) {
+        let puppet = Identity::from_secret(&[11; 32]).key();
+        let body = match self {
+            Self::Text(byte) => Body::Message(char::from(byte % 128).to_string()),
+            Self::Long => Body::Message("x".repeat(16 * 1024)),
+            Self::Name => Body::Nickname("\u{1b}[31mh".to_owned()),
+            Self::Leave => Body::Leave,
+            Self::Invite => Body::Invite(Invite { key: puppet, expires_ms: None, uses: None }),
+            Self::Room => Body::Room(Room { period_s: 1, name: "mine".to_owned() }),
+            Self::Admit { is_real } => {
+                let key = if *is_real { puppet } else { author.key() };
+                let card = author.sign(Purpose::Card { room, key: &puppet });
+                Body::Admit(Box::new(Admit { key, card, proof: None }))
+            }
+            Self::Raw { kind, body } => {
+                return (u16::from(*kind), body.iter().copied().take(20_000).collect());
+            }
+        };
+        body.encode().map_or((Kind::Message.number(), Vec::new()), |(kind, body)| (kind.number(), body))
+    }
 }

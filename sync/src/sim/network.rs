@@ -148,7 +148,10 @@ impl World {
             (Some(distances), Some([one, other])) => distances.between(one, other, &mut self.rng),
             _ => self.latency(),
         };
-        let Some(wire) = self.wires.get(&link) else { return };
+        let Some(wire) = self.wires.get(&link) else {
+            self.unheard_bytes += wire::encode(frame).len();
+            return;
+        };
         let (to, end) = (wire.ends[1 - end], 1 - end);
         self.watch(from, to, frame);
         let Some(wire) = self.wires.get_mut(&link) else { return };

@@ -27,6 +27,12 @@ impl World {
         &self.traffic
     }
 
+    /// Bytes of frames that were sent to peers that are no replicas, or gone.
+    #[must_use]
+    pub fn unheard_bytes(&self) -> usize {
+        self.unheard_bytes
+    }
+
     /// Entries that a replica told a peer before it had them for good, with which replica. There must be none.
     #[must_use]
     pub fn told_too_early(&self) -> &[(usize, EntryId)] {
