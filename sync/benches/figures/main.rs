@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
+mod attacked;
 mod cuts;
 mod deaf;
 mod figure;
@@ -54,11 +55,12 @@ pub(crate) struct Bench {
 type Scenario = fn(&mut Bench);
 
 /// A name, what measures it, and whether it is left out unless asked for.
-const SCENARIOS: [(&str, Scenario, bool); 9] = [
+const SCENARIOS: [(&str, Scenario, bool); 10] = [
     // First, while this process is small: it looks at memory.
     ("sustained", sustained::run, false),
     ("deaf", deaf::run, false),
     ("live", live::run, false),
+    ("attacked", attacked::run, false),
     ("late-join-100k", late_join::hundred_thousand, false),
     ("late-join-1m", late_join::million, true),
     ("cuts", cuts::run, false),
