@@ -18,6 +18,7 @@ use crate::book::{Book, Endpoint, Source};
 use crate::conversation::{ConnectionId, Conversation, Origin, SayError, Tag};
 use crate::limits::HEARTBEAT;
 use crate::overlay::Overlay;
+use crate::pace::Pace;
 use crate::session::Session;
 use crate::wire::{AddressRecord, Bye, ByeReason, Frame};
 
@@ -43,6 +44,7 @@ pub struct Engine {
     conversation: Conversation,
     sessions: BTreeMap<ConnectionId, Session>,
     book: Book,
+    pace: Pace,
     overlay: Overlay,
     /// When the overlay is to plan anew.
     plan_ms: Option<u64>,
@@ -75,6 +77,7 @@ impl Engine {
             conversation,
             sessions: BTreeMap::new(),
             book: Book::new(),
+            pace: Pace::default(),
             overlay: Overlay::default(),
             plan_ms: None,
             records: BTreeMap::new(),
@@ -176,7 +179,10 @@ impl Engine {
     fn on_command(&mut self, tag: Tag, command: Command) {
         let wall_ms = self.now.wall_ms;
         let outcome = match command {
-            Command::Say(text) => self.conversation.say(&text, wall_ms, Some(tag)),
+            Command::Say(text) => {
+                self.pace.note(self.conversation.me(), 1, self.now.monotonic_ms);
+                self.conversation.say(&text, wall_ms, Some(tag))
+            }
             Command::SetNick(name) => {
                 self.conversation.write(&Body::Nickname(name), wall_ms, Some(tag)).map(|_| ())
             }

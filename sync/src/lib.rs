@@ -22,6 +22,7 @@ pub mod limits;
 pub mod lobby;
 pub mod node;
 mod overlay;
+mod pace;
 pub mod penalty;
 mod session;
 #[cfg(any(test, feature = "sim"))]

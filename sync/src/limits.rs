@@ -96,11 +96,31 @@ pub const WINDOW_BYTES: usize = OUTBOUND_BYTES_MAX / 2;
 /// How far a sender may overshoot the window: it stops once the window is used up, and what it had read by then is sent.
 pub const WINDOW_OVERSHOOT_BYTES: usize = 256 * 1024;
 
-/// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB. Beyond it they stop reading.
+/// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB, and as many more whose turn
+/// is being found. Beyond it they stop reading.
 pub const INBOUND_EVENTS_MAX: usize = 64;
 
 /// Such events of one connection: whoever floods leaves room for what others say, which then waits for these few at most.
 pub const INBOUND_EVENTS_PER_CONNECTION_MAX: usize = 8;
+
+/// Most entries in a LIVE frame. Each has a signature to be checked, and while that is done, nobody else is heard: these
+/// take a few milliseconds.
+pub const LIVE_ENTRIES_MAX: usize = 64;
+
+/// Entries a second of one author while others speak: far more than a person writes, and a fiftieth of what a replica takes.
+pub const ENTRIES_PER_SECOND: u64 = 200;
+
+/// What an author may say at once on top of that: what was written on a day offline.
+pub const ENTRIES_BURST: u64 = 500;
+
+/// How long somebody counts as speaking after what they said last, in milliseconds.
+pub const SPEAKING: u64 = 1_000;
+
+/// Authors of whom it is known how much they said lately.
+pub const PACED_AUTHORS_MAX: usize = 256;
+
+/// What a peer is granted at a time that brings what has to wait: a second's entries or so.
+pub const PACED_CREDIT_BYTES: usize = 32 * 1024;
 
 /// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;

@@ -5,9 +5,9 @@
 //! that is full, the connection is dropped rather than waited for, since whoever comes back resumes from what it has.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use replica::id::AuthorKey;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +22,7 @@ use crate::transport::connection::Queued;
 use crate::transport::door::Door;
 use crate::transport::listener::Accepting;
 use crate::transport::outbox::Outbox;
+use crate::transport::turns::Turns;
 use crate::wire::{Bye, ByeReason, Frame, encode};
 
 mod connection;
@@ -30,11 +31,14 @@ mod event;
 mod greeting;
 mod listener;
 mod outbox;
+mod patience;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use event::{CloseReason, DialError, TransportEvent};
 pub use listener::ListenError;
+pub use patience::TransportLimits;
 
 /// Why a frame was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,39 +60,6 @@ pub struct Traffic {
     pub received_bytes: u64,
 }
 
-/// Times and numbers that a transport keeps to. The default is that of [`limits`].
-#[derive(Clone, Copy, Debug)]
-pub struct TransportLimits {
-    /// See [`limits::CONNECT_TIME`].
-    pub connect_time: Duration,
-    /// See [`limits::HANDSHAKE_TIME`].
-    pub handshake_time: Duration,
-    /// See [`limits::FLUSH_TIME`].
-    pub flush_time: Duration,
-    /// See [`limits::CONNECTIONS_MAX`].
-    pub connections: usize,
-    /// See [`limits::CONNECTIONS_PER_ADDRESS_MAX`].
-    pub per_address: usize,
-    /// See [`limits::CONNECTIONS_PER_LOOPBACK_MAX`].
-    pub per_loopback: usize,
-    /// See [`limits::HANDSHAKES_MAX`].
-    pub handshakes: usize,
-}
-
-impl Default for TransportLimits {
-    fn default() -> Self {
-        Self {
-            connect_time: limits::CONNECT_TIME,
-            handshake_time: limits::HANDSHAKE_TIME,
-            flush_time: limits::FLUSH_TIME,
-            connections: limits::CONNECTIONS_MAX,
-            per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
-            per_loopback: limits::CONNECTIONS_PER_LOOPBACK_MAX,
-            handshakes: limits::HANDSHAKES_MAX,
-        }
-    }
-}
-
 /// All connections of one replica. Dropping it drops them; [`Transport::shutdown`] says goodbye first.
 #[derive(Debug)]
 pub struct Transport {
@@ -96,6 +67,8 @@ pub struct Transport {
     answers: Arc<Answers>,
     accepting: Accepting,
     events: mpsc::Receiver<Queued>,
+    /// What was taken from there, and whose turn it is.
+    turns: Turns,
     /// Cloned into each connection; kept so that `events` never ends.
     sender: mpsc::Sender<Queued>,
     slots: BTreeMap<ConnectionId, Slot>,
@@ -148,6 +121,7 @@ impl Transport {
             answers: Arc::new(answers),
             accepting: Accepting::default(),
             events,
+            turns: Turns::default(),
             sender,
             slots: BTreeMap::new(),
             greetings: JoinSet::new(),
@@ -246,9 +220,22 @@ impl Transport {
     /// Nothing is lost when the future is dropped.
     pub async fn next_event(&mut self) -> TransportEvent {
         loop {
+            while self.turns.len() < limits::INBOUND_EVENTS_MAX
+                && let Ok(queued) = self.events.try_recv()
+            {
+                self.turns.push(queued);
+            }
+            let has_turn = !self.turns.is_empty();
             let step = tokio::select! {
                 (socket, address) = self.accepting.accept() => Step::Accepted(socket, address),
-                Some((event, _)) = self.events.recv() => Step::Event(event),
+                () = ready(()), if has_turn => match self.turns.pop() {
+                    Some(event) => Step::Event(event),
+                    None => continue,
+                },
+                Some(queued) = self.events.recv(), if !has_turn => {
+                    self.turns.push(queued);
+                    continue;
+                }
                 Some(greeted) = self.greetings.join_next_with_id() => Step::Greeted(greeted),
                 Some(ended) = self.connections.join_next_with_id() => Step::Ended(ended),
             };

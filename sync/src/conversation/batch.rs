@@ -9,7 +9,7 @@ use replica::graph::Graph;
 use replica::id::Position;
 
 use crate::conversation::{Conversation, Landed};
-use crate::limits::BATCH_BYTES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, LIVE_ENTRIES_MAX};
 use crate::wire::Frame;
 
 impl Conversation {
@@ -126,6 +126,6 @@ pub(crate) fn encode_parts<'a>(
 
 /// Frames that carry entries as they are written.
 pub(crate) fn live_frames(entries: &[Entry], graph: &Graph) -> Vec<(Frame, usize)> {
-    let parts = encode_parts(entries, true, graph).into_iter();
+    let parts = entries.chunks(LIVE_ENTRIES_MAX).flat_map(|part| encode_parts(part, true, graph));
     parts.map(|(bytes, part)| (Frame::Live(bytes), part.len())).collect()
 }

@@ -10,7 +10,7 @@ use replica::id::ChainId;
 use rayon::prelude::*;
 
 use crate::conversation::{ConnectionId, Conversation, Origin, Unit};
-use crate::limits::{PENDING_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
+use crate::limits::{LIVE_ENTRIES_MAX, PENDING_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
 use crate::penalty::Refused;
 
 /// How a block came.
@@ -157,6 +157,9 @@ impl Conversation {
             Err(error) => return Err(error.into()),
         };
         let all = entries.len();
+        if waiting.kind == BlockKind::Live && all > LIVE_ENTRIES_MAX {
+            return Err(DecodeError::TooLarge.into());
+        }
         let new: Vec<Entry> = entries.into_iter().filter(|entry| !self.graph.has(entry)).collect();
         if new.is_empty() {
             return Ok(Some(Vec::new()));
@@ -197,6 +200,9 @@ impl Conversation {
 /// signatures of a full block, that of a few entries less than waking another core.
 const PARALLEL_ENTRIES_MIN: usize = 64;
 
+/// From so many signatures on, several cores check them: each takes as long as waking one.
+const PARALLEL_SIGNATURES_MIN: usize = 8;
+
 /// Admits all of them, or up to the first that is not valid.
 fn admit_all(graph: &mut Graph, new: &[Entry]) -> Result<(), Offence> {
     for entry in new {
@@ -208,7 +214,8 @@ fn admit_all(graph: &mut Graph, new: &[Entry]) -> Result<(), Offence> {
 /// Checks the signatures that a block's new entries need.
 fn authenticate(new: &[Entry], kind: BlockKind) -> Result<(), Offence> {
     let signed = match kind {
-        BlockKind::Live => new.iter().all(Entry::is_signed),
+        BlockKind::Live if new.len() < PARALLEL_SIGNATURES_MIN => new.iter().all(Entry::is_signed),
+        BlockKind::Live => new.par_iter().all(Entry::is_signed),
         BlockKind::Data => block::unvouched(new).into_par_iter().all(|index| new[index].is_signed()),
     };
     if signed { Ok(()) } else { Err(Offence::NotAuthentic) }

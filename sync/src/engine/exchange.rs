@@ -1,8 +1,10 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
+use std::collections::BTreeMap;
+
 use replica::archive::Met;
 use replica::graph::{Tip, Wanted};
-use replica::id::{Position, StoreId};
+use replica::id::{AuthorKey, Position, StoreId};
 use replica::identity::{Purpose, verify};
 
 use crate::book::Endpoint;
@@ -30,7 +32,7 @@ impl Engine {
             Frame::Locate(locate) => self.on_locate(connection, &locate),
             Frame::Preview(bytes) => self.on_preview(connection, &bytes),
             Frame::Data(data) => self.on_data(connection, data),
-            Frame::Live(block) => self.on_block(connection, BlockKind::Live, block),
+            Frame::Live(block) => self.on_block(connection, BlockKind::Live, block, false),
             Frame::Ack(ack) => {
                 session.outgoing.acknowledge(ack.frames);
                 if session.outgoing.missing(self.conversation.graph().durable()) == 0 {
@@ -272,20 +274,25 @@ impl Engine {
 
     fn on_data(&mut self, connection: ConnectionId, data: Data) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
+        let was_asked = session.incoming.bulk_since_ms.is_some();
         session.incoming.bulk(data.remaining);
-        self.on_block(connection, BlockKind::Data, data.block);
+        self.on_block(connection, BlockKind::Data, data.block, was_asked);
         self.next_bulk_source();
     }
 
-    fn on_block(&mut self, connection: ConnectionId, kind: BlockKind, block: Vec<u8>) {
+    fn on_block(&mut self, connection: ConnectionId, kind: BlockKind, block: Vec<u8>, was_asked: bool) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         let Some(frame) = session.incoming.frame(block.len()) else {
             return self.offence(connection, Refused::Protocol, "more than the window was sent");
         };
         let mine = self.conversation.chain();
         let own_before = self.conversation.graph().chain_len(&mine);
+        let log_before = self.conversation.graph().len();
         let received = self.conversation.receive(connection, frame, kind, block);
         let length = self.conversation.graph().len();
+        if !was_asked {
+            self.pace_peer(connection, log_before);
+        }
         for (from, number, new) in received.taken {
             if let Some(session) = self.sessions.get_mut(&from) {
                 session.incoming.taken(number, new, length, self.now.monotonic_ms);
@@ -301,6 +308,18 @@ impl Engine {
         // Also who sent a block that had to wait until it could be looked at.
         for (from, offence) in received.offences {
             self.offence(from, offence.refused(), &offence.to_string());
+        }
+    }
+
+    /// Notes who said what came in from a position on, by which peer.
+    fn pace_peer(&mut self, connection: ConnectionId, first: Position) {
+        let (graph, now_ms) = (self.conversation.graph(), self.now.monotonic_ms);
+        let mut said: BTreeMap<AuthorKey, u64> = BTreeMap::new();
+        (first..graph.len()).for_each(|at| *said.entry(graph.chain(at).author).or_default() += 1);
+        said.iter().for_each(|(author, entries)| self.pace.note(*author, *entries, now_ms));
+        let heaviest = said.into_iter().max_by_key(|(_, entries)| *entries).map(|(author, _)| author);
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            session.incoming.said_by = heaviest.or(session.incoming.said_by);
         }
     }
 

@@ -49,7 +49,14 @@ impl Engine {
         let mut sends = Vec::new();
         for session in self.sessions.values_mut() {
             session.incoming.durable(durable);
-            if let Some(bytes) = session.incoming.next_credit() {
+            let now_ms = self.now.monotonic_ms;
+            let credit = match session.incoming.said_by {
+                Some(author) if self.pace.is_to_wait(&author, now_ms) => {
+                    session.incoming.next_paced_credit(now_ms)
+                }
+                _ => session.incoming.next_credit(),
+            };
+            if let Some(bytes) = credit {
                 sends.push(Output::Send(session.connection, Frame::Credit(Credit { bytes })));
             }
             if let Some(frames) = session.incoming.next_acknowledgement() {

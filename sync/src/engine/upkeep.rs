@@ -16,6 +16,13 @@ impl Engine {
         gone.into_iter()
             .for_each(|connection| self.close(connection, ByeReason::Silent, "nothing was heard"));
         self.give_up_stalled_bulk();
+        if self
+            .sessions
+            .values()
+            .any(|session| session.incoming.paced_until_ms.is_some_and(|until| until <= now))
+        {
+            self.acknowledge();
+        }
         self.ping();
         self.renew_own_record();
         self.keep_links();
@@ -45,7 +52,7 @@ impl Engine {
         let sessions = self.sessions.values().flat_map(|session| {
             let patience = session.incoming.bulk_since_ms.map(|since| since + millis(BULK_PATIENCE));
             let ping = session.hello.map(|_| session.ping_due_ms);
-            [ping, Some(session.heard_ms + millis(SILENCE)), patience]
+            [ping, Some(session.heard_ms + millis(SILENCE)), patience, session.incoming.paced_until_ms]
         });
         sessions.flatten().chain(self.plan_ms).chain(self.own_record_due()).min()
     }

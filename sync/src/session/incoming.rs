@@ -1,7 +1,9 @@
 //! What one peer sends us.
 
 use super::{BTreeMap, Position, Tip};
-use crate::limits::{TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
+use replica::id::AuthorKey;
+
+use crate::limits::{PACED_CREDIT_BYTES, SPEAKING, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
 
 /// A frame with a block that is not durable here.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub(crate) struct Incoming {
     acknowledged: u64,
     /// New entries received, for the report.
     pub(crate) received: u64,
+    /// Whose entries came over it last, unasked.
+    pub(crate) said_by: Option<AuthorKey>,
+    /// Until when nothing more is granted, because that author said much while others speak.
+    pub(crate) paced_until_ms: Option<u64>,
 }
 
 impl Incoming {
@@ -114,10 +120,26 @@ impl Incoming {
 
     /// How many bytes the peer may send anew, if that is news worth a frame.
     pub(crate) fn next_credit(&mut self) -> Option<u32> {
+        self.paced_until_ms = None;
         if self.credit < WINDOW_BYTES / 4 {
             return None;
         }
         let bytes = std::mem::take(&mut self.credit);
+        self.outstanding -= bytes;
+        u32::try_from(bytes).ok()
+    }
+
+    /// The same for a peer that is held back: little, and not before some time after the last.
+    pub(crate) fn next_paced_credit(&mut self, now_ms: u64) -> Option<u32> {
+        if self.paced_until_ms.is_some_and(|until| now_ms < until) {
+            return None;
+        }
+        self.paced_until_ms = Some(now_ms + SPEAKING);
+        let bytes = self.credit.min(PACED_CREDIT_BYTES);
+        if bytes == 0 {
+            return None;
+        }
+        self.credit -= bytes;
         self.outstanding -= bytes;
         u32::try_from(bytes).ok()
     }

@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::time::Duration;
 
 use replica::id::{EntryId, RoomId};
 use replica::identity::Identity;

@@ -53,3 +53,22 @@ fn who_relays_what_was_altered_is_sent_away_and_nothing_of_it_kept() {
         "cut a c | a: one | b: two | c: three | settle | garble b c | a: four | a: five | settle | pass 20000 | settle",
     );
 }
+
+#[test]
+fn who_floods_while_others_speak_is_held_back_and_heard_in_the_end() {
+    let mut world = begin(1, "a: hi | b: yo");
+    steps("a: hi | b: yo | settle").for_each(|step| world.step(step).unwrap());
+    world.step("b: here").unwrap();
+    world.step("a writes 2000 long").unwrap();
+    let mut heard = Vec::new();
+    for number in 0..12 {
+        world.step(&format!("b: {number}")).unwrap();
+        world.pass(500);
+        heard.push(said(&mut world, 1).len());
+    }
+    // A burst, and then little more than the rate.
+    let rate = (heard[6] - heard[1]) * 1000 / 2500;
+    assert!(heard[1] > 500 && rate < 250, "{heard:?}");
+    steps("settle").for_each(|step| world.step(step).unwrap());
+    assert_eq!(said(&mut world, 1).len(), 2 + 1 + 2_000 + 12);
+}

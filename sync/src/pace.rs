@@ -1,0 +1,55 @@
+//! How fast anybody may speak while others do.
+//!
+//! Sans-IO. Alone, an author is heard as fast as the disk takes it. While somebody else speaks too, whoever said more
+//! than a burst is heard at a steady rate: the peer that brings it is granted no more until then, so that what it has to
+//! say waits with it and not here. Nothing is dropped, and nobody is blamed.
+
+use std::collections::BTreeMap;
+
+use replica::id::AuthorKey;
+
+use crate::limits::{ENTRIES_BURST, ENTRIES_PER_SECOND, PACED_AUTHORS_MAX, SPEAKING};
+
+#[cfg(test)]
+mod tests;
+
+/// How much everybody said lately.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    authors: BTreeMap<AuthorKey, Said>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    /// Thousandths of entries that are not made up for by time.
+    debt: u64,
+    /// When that was so, and something was said last.
+    at_ms: u64,
+}
+
+impl Said {
+    fn debt(self, now_ms: u64) -> u64 {
+        self.debt.saturating_sub(now_ms.saturating_sub(self.at_ms).saturating_mul(ENTRIES_PER_SECOND))
+    }
+}
+
+impl Pace {
+    /// An author said so many new things.
+    pub(crate) fn note(&mut self, author: AuthorKey, entries: u64, now_ms: u64) {
+        if self.authors.len() >= PACED_AUTHORS_MAX && !self.authors.contains_key(&author) {
+            self.authors.retain(|_, said| said.debt(now_ms) > 0 || said.at_ms + SPEAKING > now_ms);
+            if self.authors.len() >= PACED_AUTHORS_MAX {
+                return;
+            }
+        }
+        let said = self.authors.entry(author).or_default();
+        *said = Said { debt: said.debt(now_ms).saturating_add(entries.saturating_mul(1000)), at_ms: now_ms };
+    }
+
+    /// Whether an author is to wait: it said more than a burst, and somebody else speaks.
+    pub(crate) fn is_to_wait(&self, author: &AuthorKey, now_ms: u64) -> bool {
+        let is_over = self.authors.get(author).is_some_and(|said| said.debt(now_ms) > ENTRIES_BURST * 1000);
+        let mut others = self.authors.iter().filter(|(other, _)| *other != author);
+        is_over && others.any(|(_, said)| said.at_ms + SPEAKING > now_ms)
+    }
+}
