@@ -9,6 +9,7 @@ use replica::entry::Entry;
 use replica::id::{Digest, StoreId};
 use replica::identity::Identity;
 use replica_sync::channel::{Initiator, Offer};
+use replica_sync::limits::LIVE_ENTRIES_MAX;
 use replica_sync::ticket::Ticket;
 use replica_sync::wire::{self, ByeReason, Data, Frame, Hello, PROTOCOL};
 
@@ -217,6 +218,10 @@ fn members_who_forge_or_alter_are_sent_away_with_the_reason() {
         assert!(bomb.len() < 20_000, "{}", bomb.len());
         mallory.line.send(&Frame::Data(Data { block: bomb, remaining: 0 }));
     });
+    check(&mut victim, 27, "bad_block", |mallory| {
+        let entries: Vec<Entry> = (0..=LIVE_ENTRIES_MAX).map(|_| mallory.write("la")).collect();
+        mallory.send_live(&entries);
+    });
     check(&mut victim, 25, "no_frame", |mallory| mallory.line.send_bytes(&[0xff; 4_000]));
     check(&mut victim, 26, "protocol", |mallory| {
         let hello =
@@ -282,7 +287,8 @@ fn withheld_causes_forks_and_floods_cost_a_member_and_nobody_else() {
     // Small valid ones, as fast as they are taken.
     let mut flooding = victim.mallory(42);
     for number in 1..=FLOOD_FRAMES {
-        let entries: Vec<Entry> = (0..100).map(|_| flooding.write("la")).collect();
+        let entries: Vec<Entry> = (0..LIVE_ENTRIES_MAX).map(|_| flooding.write("la")).collect();
+        flooding.has_window();
         flooding.send_live(&entries);
         if number % 20 == 0 {
             flooding.is_acknowledged(number - 10);
@@ -299,14 +305,14 @@ fn withheld_causes_forks_and_floods_cost_a_member_and_nobody_else() {
     let texts = victim.survives();
     assert_eq!(
         texts.iter().filter(|text| *text == "la").count(),
-        usize::try_from(FLOOD_FRAMES).unwrap() * 100
+        usize::try_from(FLOOD_FRAMES).unwrap() * LIVE_ENTRIES_MAX
     );
     assert!(texts.contains(&"left".to_owned()) && texts.contains(&"right".to_owned()));
     assert!(!texts.contains(&"never sent".to_owned()));
 }
 
-/// Frames of a hundred entries each.
-const FLOOD_FRAMES: u64 = 200;
+/// Full frames.
+const FLOOD_FRAMES: u64 = 300;
 
 /// Text that does not compress.
 fn noise(bytes: usize) -> String {

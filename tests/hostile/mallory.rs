@@ -10,7 +10,7 @@ use replica::graph::Graph;
 use replica::id::{ChainId, Digest, StoreId};
 use replica::identity::Identity;
 use replica_sync::channel::{Channel, Credentials, Initiator, Offer, RoomKey};
-use replica_sync::limits::NOISE_MESSAGE_BYTES_MAX;
+use replica_sync::limits::{NOISE_MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use replica_sync::ticket::Ticket;
 use replica_sync::wire::{self, Bye, Data, Deframer, Frame, Hello, PROTOCOL, Want, WantChain};
 use socket2::{Domain, Socket, Type};
@@ -147,6 +147,8 @@ pub(crate) struct Mallory {
     pub(crate) graph: Graph,
     chain: ChainId,
     now_ms: u64,
+    /// Bytes of blocks that it may send.
+    window: i64,
 }
 
 /// What a holder of the ticket shows.
@@ -168,7 +170,14 @@ impl Mallory {
         let identity = Identity::from_secret(&[secret; 32]);
         let chain = ChainId { author: identity.key(), incarnation: u64::from(from) };
         let graph = Graph::new(ticket.room);
-        let mut mallory = Self { line, identity, graph, chain, now_ms: CLAIMED_MS };
+        let mut mallory = Self {
+            line,
+            identity,
+            graph,
+            chain,
+            now_ms: CLAIMED_MS,
+            window: i64::try_from(WINDOW_BYTES).unwrap(),
+        };
         let store = StoreId([from; 16]);
         let hello = Hello { protocol: PROTOCOL, store, digest: Digest([0; 32]), entries: 0 };
         mallory.line.send(&Frame::Hello(hello));
@@ -221,17 +230,36 @@ impl Mallory {
 
     pub(crate) fn send_live(&mut self, entries: &[Entry]) {
         let block = self.block(entries);
+        self.window -= i64::try_from(block.len()).unwrap();
         self.line.send(&Frame::Live(block));
+    }
+
+    /// Waits until it may send more.
+    pub(crate) fn has_window(&mut self) {
+        while self.window <= 0 {
+            let window = &mut self.window;
+            self.line.until(|frame| {
+                read(&frame, window);
+                Some(())
+            });
+        }
     }
 
     /// Waits until so many of its frames are durable at the other end.
     pub(crate) fn is_acknowledged(&mut self, frames: u64) {
-        self.line.until(|frame| match frame {
-            Frame::Ack(ack) if ack.frames >= frames => Some(()),
-            Frame::Bye(bye) => panic!("sent away: {bye:?}"),
-            _ => None,
-        });
+        let window = &mut self.window;
+        self.line.until(|frame| read(&frame, window).filter(|acknowledged| *acknowledged >= frames));
     }
+}
+
+/// Takes in what a frame says about what was sent. Answers how many frames are durable by it.
+fn read(frame: &Frame, window: &mut i64) -> Option<u64> {
+    match frame {
+        Frame::Credit(credit) => *window += i64::from(credit.bytes),
+        Frame::Bye(bye) => panic!("sent away: {bye:?}"),
+        _ => {}
+    }
+    if let Frame::Ack(ack) = frame { Some(ack.frames) } else { None }
 }
 
 /// A pause between two bytes of who is slow on purpose.
