@@ -17,12 +17,14 @@ use crate::store::{Damage, Log, Store, StoreError};
 use crate::timeline::{Span, Timeline};
 
 mod fold;
+mod mend;
 mod notes;
 mod shelf;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+pub use mend::{Mended, mend};
 pub use notes::{Draft, Met, Notes, Peer};
 use shelf::LogShelf;
 pub use verify::{Verification, VerifyError};

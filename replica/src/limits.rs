@@ -69,3 +69,7 @@ pub const SEALING_PASSES_MAX: u32 = 16;
 
 /// Longest passphrase, in bytes: longer than anybody types, and not a whole file by mistake.
 pub const PASSPHRASE_BYTES_MAX: usize = 1_024;
+
+/// Largest store whose files are kept in memory while it is opened, to be put back if they prove damaged. Of larger ones
+/// a damaged one is left as sled leaves it; some half a million entries are below.
+pub const STORE_UNDO_BYTES_MAX: u64 = 64 * 1024 * 1024;

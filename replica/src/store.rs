@@ -8,7 +8,7 @@
 //! Row keys begin with a letter that says whose they are: `b`, `i` and `t` the log's, `d` and `p` the saved
 //! documents', `m` for other modules' metadata. Keys that begin with a zero byte are the store's own.
 
-mod log;
+pub(crate) mod log;
 mod memory;
 pub(crate) mod row;
 pub mod saved;
@@ -18,7 +18,9 @@ mod tests;
 
 pub use log::{BlockNumber, Log};
 pub use memory::MemoryStore;
-pub use sled::{SledStore, repair, set_aside};
+pub(crate) use sled::Before;
+pub use sled::{SledStore, set_aside};
+pub(crate) use sled::{exchange, open_copy, read_database, remove};
 
 use crate::limits::{STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX};
 
@@ -83,7 +85,8 @@ pub enum StoreError {
     /// Another process has the same folder open.
     #[error("the store is in use by another process")]
     Locked,
-    /// What is on disk is not what was put there. The folder is left as it is; see [`repair`].
+    /// What is on disk is not what was put there. The folder is left as it is; see
+    /// [`archive::mend`](crate::archive::mend).
     #[error("the store is damaged: {0}")]
     Damaged(#[from] Damage),
     /// A key, value, block or name over its limit. Nothing was changed.
@@ -101,6 +104,9 @@ pub enum StoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
+    /// One of the database's files is gone.
+    #[error("its file `{0}` is missing")]
+    Gone(&'static str),
     /// The database itself cannot be opened or read.
     #[error("its files do not hold together")]
     Files,

@@ -115,6 +115,19 @@ pub(super) fn stage(batch: &Batch, writes: &mut Vec<Write>) {
     }
 }
 
+/// The rows that a store keeps under another name: drafts, which of the home's it took, and where members are.
+pub(super) fn lasting(store: &dyn Store) -> Result<Vec<Write>, StoreError> {
+    let mut writes = Vec::new();
+    for prefix in [DRAFT, TAKEN, WHEREABOUTS] {
+        for row in store.scan(prefix) {
+            let (key, value) = row?;
+            row::unseal(&key, &value, NOTES)?;
+            writes.push(Write::Put { key, value });
+        }
+    }
+    Ok(writes)
+}
+
 fn names(store: StoreId, incarnation: u64) -> Write {
     let value = row::seal(NAMES, &[&store.0, &incarnation.to_be_bytes()]);
     Write::Put { key: NAMES.to_vec(), value }

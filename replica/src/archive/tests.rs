@@ -8,6 +8,7 @@ use crate::testing::{Dice, World, chain};
 mod documents;
 mod faults;
 mod fold;
+mod mend;
 
 const FRESH: (StoreId, u64) = (StoreId([4; 16]), 9);
 

@@ -23,6 +23,7 @@ use super::{Damage, Store, StoreError, Write, row};
 use crate::id::Position;
 use crate::limits::{BLOCK_BYTES_MAX, STORE_VALUE_BYTES_MAX};
 
+pub(crate) mod carve;
 #[cfg(test)]
 pub(super) mod tests;
 

@@ -4,7 +4,7 @@
 use super::{Damage, StoreError};
 
 /// Version of the rows' layout.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// Bytes that [`seal`] adds to its fields.
 pub(crate) const SEAL_BYTES: usize = 1 + 4;

@@ -21,11 +21,14 @@ use std::time::Duration;
 use super::{Damage, Rows, Store, StoreError, Write, check_sizes, row};
 use crate::files::{sync_folder, sync_names};
 
+mod before;
 mod repair;
 #[cfg(test)]
 mod tests;
 
-pub use repair::{repair, set_aside};
+pub(crate) use before::Before;
+pub use repair::set_aside;
+pub(crate) use repair::{exchange, open_copy, read_database, remove};
 
 /// A store in a folder. Dropping it loses nothing that was committed.
 pub struct SledStore {
@@ -43,11 +46,14 @@ impl SledStore {
     ///
     /// # Errors
     /// [`StoreError::Locked`] while another process has it open; [`StoreError::Damaged`] when it does not hold what
-    /// was put there. Opening damaged files may alter them: [`set_aside`] copies the folder, [`repair`] does so too.
+    /// was put there. Opening damaged files may alter them further; [`Archive::open_in`] puts them back.
+    ///
+    /// [`Archive::open_in`]: crate::archive::Archive::open_in
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         await_lock(folder)?;
         remove_snapshots(folder, |name| name.ends_with(".generating"))?;
+        check_segments(folder)?;
         let database = guard(|| open_database(folder))?;
         let file = OpenOptions::new().read(true).write(true).open(folder.join(DATABASE_FILE))?;
         if !folder.join(WITNESS_FILE).try_exists()? {
@@ -135,6 +141,10 @@ impl Store for SledStore {
     }
 }
 
+/// sled's segments, and what each begins with: a checksum over the rest, and two positions.
+const SEGMENT_BYTES: usize = 512 * 1024;
+const SEGMENT_HEADER_BYTES: usize = 20;
+
 /// sled's name for its file, inside the folder.
 const DATABASE_FILE: &str = "db";
 
@@ -153,6 +163,32 @@ const FOLDERS_ABOVE: usize = 2;
 /// How often, and how long, a held lock is waited for: threads of a database closed just now may still hold it.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(4);
+
+/// Checks what sled trusts: that its file is there if the store was ever used, and the header of each of its segments,
+/// which it reads only if it has lost its snapshot. A damaged one it would take for free, and write over.
+fn check_segments(folder: &Path) -> Result<(), StoreError> {
+    let file = match File::open(folder.join(DATABASE_FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // The witness is made after the database, and never empty once something was committed.
+            let was_used = fs::metadata(folder.join(WITNESS_FILE)).is_ok_and(|witness| witness.len() > 0);
+            return if was_used { Err(Damage::Gone(DATABASE_FILE).into()) } else { Ok(()) };
+        }
+        opened => opened?,
+    };
+    let length = file.metadata()?.len();
+    for at in (0..length).step_by(SEGMENT_BYTES) {
+        let mut header = [0; SEGMENT_HEADER_BYTES];
+        if length - at >= header.len() as u64 {
+            file.read_exact_at(&mut header, at)?;
+        }
+        let [a, b, c, d, fields @ ..] = header;
+        let is_sound = u32::from_le_bytes([a, b, c, d]) == !crc32fast::hash(&fields);
+        if !is_sound && header.iter().any(|byte| *byte != 0) {
+            return Err(Damage::Files.into());
+        }
+    }
+    Ok(())
+}
 
 fn open_database(folder: &Path) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);

@@ -11,7 +11,7 @@ use replica::archive::{Archive, Batch, Opened, StoredBlock};
 use replica::documents::PageRow;
 use replica::id::{Position, RoomId, StoreId};
 use replica::order::OrderKey;
-use replica::store::{SledStore, StoreError};
+use replica::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::conversation::ConnectionId;
@@ -145,8 +145,7 @@ impl Keeper {
 }
 
 fn open(place: &Place) -> Result<(Archive, Opened), StoreError> {
-    let store = SledStore::open(&place.folder)?;
-    Archive::open(Box::new(store), place.room, place.fresh, place.renew)
+    Archive::open_in(&place.folder, place.room, place.fresh, place.renew)
 }
 
 struct Worker {

@@ -139,30 +139,67 @@ fn a_witness_that_is_behind_or_gone_is_no_damage() {
 }
 
 #[test]
-fn a_broken_snapshot_is_repaired_and_the_folder_kept_aside() {
+fn a_copy_without_its_broken_snapshot_is_read_and_the_original_left() {
     let (_folder, path) = closed_store(12);
     fs::write(snapshot(&path), b"broken").unwrap();
     assert!(matches!(SledStore::open(&path).map(drop), Err(StoreError::Damaged(Damage::Files))));
-    let (store, aside) = repair(&path).unwrap();
+    let store = open_copy(&path, &path.with_file_name("copy")).unwrap();
     assert_eq!(check_blocks(&Log::open(&store).unwrap(), &store), 12);
-    assert_eq!(fs::read(snapshot(&aside)).unwrap(), b"broken");
-    assert_eq!(aside.file_name().unwrap(), "store.damaged-1");
-    drop(store);
-    assert_eq!(set_aside(&path).unwrap().file_name().unwrap(), "store.damaged-2");
+    assert_eq!(fs::read(snapshot(&path)).unwrap(), b"broken");
 }
 
 #[test]
-fn a_repaired_store_takes_commits_again_though_some_were_lost() {
+fn what_is_exchanged_is_kept_aside_each_time_under_another_name() {
+    let (folder, path) = place();
+    for number in 1..4 {
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("old"), [number]).unwrap();
+        let new = folder.path().join("new");
+        fs::create_dir(&new).unwrap();
+        let aside = exchange(&path, &new).unwrap();
+        assert_eq!(aside.file_name().unwrap().to_str().unwrap(), format!("store.damaged-{number}"));
+        assert_eq!(fs::read(aside.join("old")).unwrap(), [number]);
+        assert!(path.exists() && !path.join("old").exists() && !new.exists());
+    }
+}
+
+#[test]
+fn a_database_that_is_gone_is_not_made_anew() {
     let (_folder, path) = closed_store(12);
-    let witness = OpenOptions::new().write(true).open(path.join(WITNESS_FILE)).unwrap();
-    write_witness(&witness, 1_000_000).unwrap();
-    assert!(matches!(SledStore::open(&path).map(drop), Err(StoreError::Damaged(Damage::Behind { .. }))));
-    let (mut store, _) = repair(&path).unwrap();
-    let mut log = Log::open(&store).unwrap();
-    append(&mut log, &mut store, 12).unwrap();
-    drop(store);
-    let store = SledStore::open(&path).unwrap();
-    assert_eq!(check_blocks(&Log::open(&store).unwrap(), &store), 13);
+    fs::remove_file(path.join(DATABASE_FILE)).unwrap();
+    let refused = SledStore::open(&path).map(drop);
+    assert!(matches!(refused, Err(StoreError::Damaged(Damage::Gone(DATABASE_FILE)))), "{refused:?}");
+    assert!(!path.join(DATABASE_FILE).exists());
+}
+
+#[test]
+fn a_segment_whose_header_is_damaged_is_not_taken_for_a_free_one() {
+    let (_folder, path) = closed_store(12);
+    let mut bytes = fs::read(path.join(DATABASE_FILE)).unwrap();
+    bytes[7] ^= 1;
+    fs::write(path.join(DATABASE_FILE), &bytes).unwrap();
+    assert!(matches!(SledStore::open(&path).map(drop), Err(StoreError::Damaged(Damage::Files))));
+    assert_eq!(fs::read(path.join(DATABASE_FILE)).unwrap(), bytes);
+}
+
+#[test]
+fn opening_what_is_damaged_can_be_undone() {
+    let (_folder, path) = closed_store(12);
+    let mut bytes = fs::read(path.join(DATABASE_FILE)).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[used / 2] ^= 1;
+    fs::write(path.join(DATABASE_FILE), &bytes).unwrap();
+    let before = Before::read(&path).unwrap();
+    let all = names(&path);
+    assert!(SledStore::open(&path).is_err());
+    assert!(
+        fs::read(path.join(DATABASE_FILE)).unwrap() != bytes,
+        "opening alters it: else this tests nothing"
+    );
+    fs::write(path.join("something new"), b"").unwrap();
+    before.put_back().unwrap();
+    assert!(fs::read(path.join(DATABASE_FILE)).unwrap() == bytes);
+    assert_eq!(names(&path), all);
 }
 
 /// Opens a damaged folder. Either something says that it is damaged, or everything is as it was.
