@@ -198,6 +198,12 @@ pub(crate) enum Task {
     },
     /// Go through everything that is stored: signatures, hashes, order, documents
     Verify,
+    /// Look for what is wrong: store, clock, listener, permissions, each peer; with a cure for each
+    Doctor {
+        /// Mend damaged stores: keep what verifies, set the damaged folder aside.
+        #[arg(long)]
+        repair: bool,
+    },
     /// Write the conversation as one Automerge document
     Export {
         /// Where to; `-` is stdout.

@@ -1,5 +1,6 @@
 //! The subcommands.
 
+pub(crate) mod doctor;
 mod export;
 mod identity;
 pub(crate) mod invite;
@@ -62,6 +63,7 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Peers => peers::run(config, output).await,
         Task::Identity { task } => identity::run(config, &task, output),
         Task::Whoami => whoami::run(config, output),
+        Task::Doctor { repair } => doctor::run(config, repair, output).await,
         Task::Verify => status::verify(config, output).await,
         Task::Export { file } => export::run(config, &file, output).await,
         Task::Serve | Task::Tail { .. } => Ok(Exit::Done),

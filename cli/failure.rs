@@ -140,10 +140,8 @@ fn of_node(error: &NodeError) -> Explained {
         ),
         NodeError::Store { folder, source: source @ StoreError::Damaged(_) } => {
             let folder = folder.display();
-            let next = format!(
-                "Put {folder} back from a backup; or move it aside (mv '{folder}' '{folder}.damaged') and fetch \
-                 the history from your peers with `replica sync`."
-            );
+            let next = "Nothing was changed. `replica doctor --repair` keeps what can be read and sets the damaged folder \
+                        aside; `replica sync` then fetches the rest from your peers. Or put it back from a backup.";
             told(Exit::Store, format!("the room's store in {folder} cannot be used: {source}"), next)
         }
         NodeError::Store { folder, source } => {
@@ -162,8 +160,8 @@ fn of_node(error: &NodeError) -> Explained {
             told(Exit::Store, error.to_string(), "Run `replica verify` once more; nothing was lost.")
         }
         NodeError::Verify(verify) => {
-            let next = "Put the home back from a backup; or move its `rooms` folder aside and fetch the history from \
-                        your peers with `replica sync`.";
+            let next = "`replica doctor --repair` keeps what can be read and sets the damaged folder aside; `replica sync` \
+                        then fetches the rest from your peers. Or put the home back from a backup.";
             told(Exit::Store, with_causes(verify), next)
         }
         NodeError::Say(say) => of_say(say),

@@ -11,6 +11,7 @@ use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status, Verified}
 use replica_sync::penalty::Refusals;
 use serde::Serialize;
 
+use crate::commands::doctor::Check;
 use crate::people::two_words;
 use crate::time::rfc3339;
 use crate::watch::Outcome;
@@ -337,6 +338,19 @@ pub(crate) fn verify(verified: &Verified) -> impl Serialize {
         documents: verified.documents,
     };
     tagged("verify", fields)
+}
+
+/// What the doctor found.
+pub(crate) fn check(check: &Check) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Fields {
+        name: &'static str,
+        state: &'static str,
+        what: String,
+        cure: Option<String>,
+    }
+    let (what, cure) = (check.what.clone(), check.cure.clone());
+    tagged("check", Fields { name: check.name, state: check.verdict.name(), what, cure })
 }
 
 /// What was exported.

@@ -7,6 +7,7 @@
 mod bad_input;
 mod chat;
 mod crash;
+mod damage;
 mod documents;
 mod homes;
 mod hostile;
