@@ -8,6 +8,7 @@ mod bad_input;
 mod chat;
 mod crash;
 mod damage;
+mod disk;
 mod documents;
 mod homes;
 mod hostile;

@@ -16,18 +16,31 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home folder of one person.
 pub(crate) struct Home {
-    folder: TempDir,
+    path: PathBuf,
     nick: &'static str,
+    /// Goes with it.
+    _folder: Option<TempDir>,
 }
 
 impl Home {
     /// An empty one.
     pub(crate) fn new(nick: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), nick }
+        Self::within(&std::env::temp_dir(), nick)
+    }
+
+    /// An empty one, somewhere below a folder.
+    pub(crate) fn within(folder: &Path, nick: &'static str) -> Self {
+        let folder = tempfile::tempdir_in(folder).unwrap();
+        Self { path: folder.path().join("home"), nick, _folder: Some(folder) }
+    }
+
+    /// One that is there.
+    pub(crate) fn at(path: PathBuf, nick: &'static str) -> Self {
+        Self { path, nick, _folder: None }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.path.clone()
     }
 
     /// The program with these arguments, in this home, not started yet.
@@ -181,6 +194,13 @@ impl Running {
         stdin.flush().unwrap();
     }
 
+    /// Says something to a program that may have ended. Answers whether it has not.
+    pub(crate) fn try_say(&mut self, line: &str) -> bool {
+        self.stdin
+            .as_mut()
+            .is_some_and(|stdin| writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_ok())
+    }
+
     /// Waits for a line of JSON for which this is true.
     pub(crate) fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(found) = self.seen.iter().find(|line| wanted(line)) {
@@ -203,6 +223,12 @@ impl Running {
     /// Waits until a message with this text was shown.
     pub(crate) fn reads(&mut self, text: &str) -> Value {
         self.wait(text, |line| line["type"] == "message" && line["text"] == text)
+    }
+
+    /// Waits until a message that begins so was shown.
+    pub(crate) fn reads_beginning(&mut self, text: &str) -> Value {
+        let begins = |line: &Value| line["text"].as_str().is_some_and(|it| it.starts_with(text));
+        self.wait(text, |line| line["type"] == "message" && begins(line))
     }
 
     /// Whether a message with this text is shown within some time.
@@ -239,9 +265,13 @@ impl Running {
 
     /// Asks it to end, as a service manager does.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
         self.wait_for_end()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).unwrap();
     }
 
     fn wait_for_end(&mut self) -> Option<i32> {
@@ -282,11 +312,14 @@ pub(crate) fn has(tool: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|at| at.join(tool).is_file());
     if !found {
-        // Not through a macro: those are captured, and this is to be seen.
-        let said = format!("\nskipped: {tool} is not installed\n");
-        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        say(&format!("skipped: {tool} is not installed"));
     }
     found
+}
+
+/// Says on a line of its own why a test was skipped. Not through a macro: those are captured, and this is to be seen.
+pub(crate) fn say(words: &str) {
+    std::io::stderr().write_all(format!("\n{words}\n").as_bytes()).unwrap();
 }
 
 pub(crate) fn repository() -> &'static Path {

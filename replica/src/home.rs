@@ -287,7 +287,12 @@ fn new_identity(path: &Path) -> Result<Identity, HomeError> {
 fn take_lock(path: &Path) -> Result<File, HomeError> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let lock = options.open(path).map_err(at(path))?;
+    let (opened, tells_who) = match options.open(path) {
+        // What cannot be written can be read all the same.
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => (File::open(path), false),
+        opened => (opened, true),
+    };
+    let lock = opened.map_err(at(path))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -298,6 +303,8 @@ fn take_lock(path: &Path) -> Result<File, HomeError> {
     }
     // Of fixed width and never truncated, so that who reads it meanwhile reads one number or the other.
     let pid = format!("{:10}\n", std::process::id());
-    lock.write_all_at(pid.as_bytes(), 0).map_err(at(path))?;
+    if tells_who {
+        lock.write_all_at(pid.as_bytes(), 0).map_err(at(path))?;
+    }
     Ok(lock)
 }

@@ -13,7 +13,8 @@ use crate::graph::{Admission, Graph};
 use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
 use crate::store::log::carve::{Carved, carve};
 use crate::store::{
-    Before, Log, SledStore, Store as _, StoreError, Write, exchange, open_copy, read_database, remove,
+    Before, Damage, Log, MemoryStore, SledStore, Store, StoreError, Write, exchange, open_copy,
+    read_database, remove,
 };
 
 /// What came of mending.
@@ -50,6 +51,36 @@ impl Archive {
         }
         opened
     }
+
+    /// Reads a store that the system does not let us write, as on a full disk or a read-only one: every entry that
+    /// verifies, into memory. What is committed to this archive is not kept; notes are not read.
+    ///
+    /// # Errors
+    /// When the files cannot be read, or nothing in them can.
+    pub fn open_to_read(
+        folder: &Path,
+        room: RoomId,
+        fresh: (StoreId, u64),
+    ) -> Result<(Self, Opened), StoreError> {
+        let Carved { blocks, entries } = carve(&read_database(folder)?);
+        let salvage = Salvage::of(room, blocks);
+        let kept = salvage.graph.len();
+        if kept == 0 {
+            return Err(Damage::Log.into());
+        }
+        if let Some(missing) =
+            entries.and_then(|entries| entries.checked_sub(kept)).filter(|missing| *missing > 0)
+        {
+            // The commit that did not fit may have got so far as to count them.
+            tracing::warn!(
+                missing,
+                "entries that the store counts cannot be read; they may never have been kept"
+            );
+        }
+        let mut store = MemoryStore::new();
+        append_all(&mut store, &salvage.blocks)?;
+        Self::open(Box::new(store), room, fresh, false)
+    }
 }
 
 /// Makes a new store of what can be read of a room's. It has no name and no chain yet: it takes fresh ones when it is
@@ -59,8 +90,7 @@ impl Archive {
 /// When the damaged store cannot be read at all or the new one cannot be written; all is then as it was.
 pub fn mend(folder: &Path, room: RoomId) -> Result<Mended, StoreError> {
     let Carved { blocks, entries } = carve(&read_database(folder)?);
-    let mut salvage = Salvage { graph: Graph::new(room), waiting: BTreeMap::new(), blocks: Vec::new() };
-    salvage.take_all(blocks);
+    let salvage = Salvage::of(room, blocks);
     let kept = salvage.graph.len();
     let notes = read_notes(folder);
     let new = folder.with_file_name("store.new");
@@ -87,8 +117,14 @@ fn read_notes(folder: &Path) -> Option<Vec<Write>> {
 
 fn write(folder: &Path, blocks: &[(Vec<u8>, u32)], notes: &[Write]) -> Result<(), StoreError> {
     let mut store = SledStore::open(folder)?;
-    let mut log = Log::open(&store)?;
     store.commit(notes)?;
+    append_all(&mut store, blocks)?.verify(&store)?;
+    Box::new(store).close()
+}
+
+/// Writes a log of these blocks.
+fn append_all(store: &mut dyn Store, blocks: &[(Vec<u8>, u32)]) -> Result<Log, StoreError> {
+    let mut log = Log::open(store)?;
     for some in blocks.chunks(BLOCKS_PER_COMMIT) {
         let mut writes = Vec::new();
         for (bytes, count) in some {
@@ -96,8 +132,7 @@ fn write(folder: &Path, blocks: &[(Vec<u8>, u32)], notes: &[Write]) -> Result<()
         }
         store.commit(&writes)?;
     }
-    log.verify(&store)?;
-    Box::new(store).close()
+    Ok(log)
 }
 
 /// Blocks of unknown order, put into one in which causes come first.
@@ -110,8 +145,13 @@ struct Salvage {
 }
 
 impl Salvage {
-    fn take_all(&mut self, blocks: Vec<Vec<u8>>) {
-        let mut work = blocks;
+    fn of(room: RoomId, blocks: Vec<Vec<u8>>) -> Self {
+        let mut salvage = Self { graph: Graph::new(room), waiting: BTreeMap::new(), blocks: Vec::new() };
+        salvage.take_all(blocks);
+        salvage
+    }
+
+    fn take_all(&mut self, mut work: Vec<Vec<u8>>) {
         work.reverse();
         while let Some(block) = work.pop() {
             match block::decode(&block, &self.graph.room(), &self.graph) {

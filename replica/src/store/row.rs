@@ -35,7 +35,8 @@ pub(crate) fn take<const N: usize>(fields: &mut &[u8], what: &'static str) -> Re
     Ok(*head)
 }
 
-fn checksum(key: &[u8], fields: &[u8]) -> [u8; 4] {
+/// The checksum of a row with this key and these fields.
+pub(crate) fn checksum(key: &[u8], fields: &[u8]) -> [u8; 4] {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(key);
     hasher.update(&[VERSION]);

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use replica::home::{Home, draw_seed};
 use replica::id::{AuthorKey, RoomId};
+use replica::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -289,12 +290,20 @@ impl Driver {
                 });
                 drop(answer.send(rows.ok_or(NodeError::NoRoom)));
             }
-            Kept::Failed(error) => {
-                tracing::error!(%error, "the store failed");
-                self.tell(NodeEvent::Failed(error.to_string()));
-                self.handle(Input::StoreFailed);
-            }
+            Kept::Failed(error) => self.on_store_failed(&error),
         }
+    }
+
+    /// From now on nothing is written.
+    pub(super) fn on_store_failed(&mut self, error: &StoreError) {
+        tracing::error!(%error, "the store failed");
+        let why = match error {
+            // What the system says of it is what helps.
+            StoreError::Io(source) => source.to_string(),
+            other => other.to_string(),
+        };
+        self.tell(NodeEvent::Failed(why));
+        self.handle(Input::StoreFailed);
     }
 
     fn on_event(&mut self, event: Event) {

@@ -69,8 +69,9 @@ pub(super) struct Place {
 }
 
 impl Keeper {
-    /// Opens a room's store on a thread of its own.
-    pub(super) async fn open(place: Place) -> Result<(Self, Opened), NodeError> {
+    /// Opens a room's store on a thread of its own. With it comes why nothing may be handed over to be kept, if the system
+    /// does not let us write: the store is then read into memory.
+    pub(super) async fn open(place: Place) -> Result<(Self, Opened, Option<StoreError>), NodeError> {
         let (jobs, todo) = sync_channel(JOBS_MAX);
         let (answers, kept) = mpsc::channel(JOBS_MAX);
         let (opened, is_open) = oneshot::channel();
@@ -83,15 +84,16 @@ impl Keeper {
             .spawn(move || {
                 let maintains = place.maintains;
                 match open(&place) {
-                    Ok((archive, found)) => {
-                        if opened.send(Ok(found)).is_ok() {
+                    Ok((archive, found, trouble)) => {
+                        let may_fold = trouble.is_none();
+                        if opened.send(Ok((found, trouble))).is_ok() {
                             Worker {
                                 archive,
                                 todo,
                                 answers,
                                 progress: shared,
                                 maintains,
-                                may_fold: true,
+                                may_fold,
                                 folder: place.folder,
                             }
                             .run();
@@ -101,8 +103,8 @@ impl Keeper {
                 }
             })
             .map_err(|error| failed(error.into()))?;
-        let found = is_open.await.map_err(|_| NodeError::Stopped)?.map_err(failed)?;
-        Ok((Self { jobs, waiting: VecDeque::new(), kept, progress, thread }, found))
+        let (found, trouble) = is_open.await.map_err(|_| NodeError::Stopped)?.map_err(failed)?;
+        Ok((Self { jobs, waiting: VecDeque::new(), kept, progress, thread }, found, trouble))
     }
 
     /// Hands a job over, in order.
@@ -144,8 +146,18 @@ impl Keeper {
     }
 }
 
-fn open(place: &Place) -> Result<(Archive, Opened), StoreError> {
-    Archive::open_in(&place.folder, place.room, place.fresh, place.renew)
+fn open(place: &Place) -> Result<(Archive, Opened, Option<StoreError>), StoreError> {
+    match Archive::open_in(&place.folder, place.room, place.fresh, place.renew) {
+        Ok((archive, found)) => Ok((archive, found, None)),
+        Err(StoreError::Io(error)) => {
+            let read = Archive::open_to_read(&place.folder, place.room, place.fresh);
+            match read {
+                Ok((archive, found)) => Ok((archive, found, Some(error.into()))),
+                Err(_) => Err(error.into()),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 struct Worker {

@@ -4,6 +4,7 @@ use rand_chacha::rand_core::Rng as _;
 use replica::archive::{Draft, PERIOD_MS};
 use replica::home::{HomeDraft, RoomState, Secret};
 use replica::id::{ChainId, RoomId, StoreId};
+use replica::store::StoreError;
 
 use crate::book::Source;
 use crate::conversation::{Conversation, SayError, Tag, check_message, check_name, first_entry};
@@ -102,7 +103,10 @@ impl Driver {
         let wall_ms = self.clock.now().wall_ms;
         let first = first_entry(&identity, chain, ROOM_NAME, period_s(), wall_ms)?;
         let room = RoomId(first.id().0);
-        let found = self.open_store(room, (store, incarnation), false).await?;
+        let (found, trouble) = self.open_store(room, (store, incarnation), false).await?;
+        if let Some(source) = trouble {
+            return Err(NodeError::Store { folder: self.home.store_dir(&room), source });
+        }
         let mut conversation = Conversation::new(found, identity, self.nick());
         conversation.found(ROOM_NAME, period_s(), wall_ms)?;
         self.home.change(|state| {
@@ -142,13 +146,17 @@ impl Driver {
     async fn open_room(&mut self, room: RoomId, left: Option<String>) -> Result<(), NodeError> {
         let renew = self.home.state().room(&room).is_some_and(|room| room.renew);
         let fresh = self.fresh_names();
-        let found = self.open_store(room, fresh, renew).await?;
-        if renew {
+        let (found, trouble) = self.open_store(room, fresh, renew).await?;
+        if renew && trouble.is_none() {
             self.home
                 .change(|state| state.room_mut(&room).into_iter().for_each(|room| room.renew = false))?;
         }
         let conversation = Conversation::new(found, self.home.identity().clone(), self.nick());
         self.enter(room, conversation, false, left);
+        if let Some(error) = trouble {
+            // What is here can be read all the same.
+            self.on_store_failed(&error);
+        }
         Ok(())
     }
 
@@ -157,12 +165,13 @@ impl Driver {
         room: RoomId,
         fresh: (StoreId, u64),
         renew: bool,
-    ) -> Result<replica::archive::Opened, NodeError> {
+    ) -> Result<(replica::archive::Opened, Option<StoreError>), NodeError> {
         let folder = self.home.store_dir(&room);
         let maintains = self.options.maintains;
-        let (keeper, found) = Keeper::open(Place { folder, room, fresh, renew, maintains }).await?;
+        let place = Place { folder, room, fresh, renew, maintains };
+        let (keeper, found, trouble) = Keeper::open(place).await?;
         self.keeper = Some(keeper);
-        Ok(found)
+        Ok((found, trouble))
     }
 
     fn enter(&mut self, room: RoomId, mut conversation: Conversation, is_new: bool, left: Option<String>) {

@@ -55,6 +55,8 @@ fn a_sound_store_is_mended_to_itself() {
         let (_folder, path) = stored(&world, &mut dice);
         let mended = check_mended(&world, &path);
         assert_eq!((mended.kept as usize, mended.lost), (world.log.len(), Some(0)), "seed {seed}");
+        let read = Archive::open_to_read(&path, world.room, FRESH).unwrap().1;
+        assert!(read.graph.digest() == world.graph.digest(), "seed {seed}");
         assert!(mended.has_notes);
         drop(SledStore::open(&mended.aside).unwrap());
     }

@@ -1,13 +1,14 @@
 //! Finding blocks in the bytes of a database's file, without the database: what is left of a log when nothing else is.
 //!
-//! A block's index row holds its hash, so a block is known by itself wherever it lies; and values are never split, so
-//! each lies in one piece. Blocks that were put together since are found too, as far as they were not written over.
+//! A block's index row holds its hash, so a block is known by itself wherever it lies. Values are never split, and keys are
+//! not needed: that of an index row follows from its checksum, which covers it, and with it those of the block's parts.
+//! Blocks that were put together since are found too, as far as they were not written over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Block, FIELDS_BYTES, Hash, LOG, PART_BYTES, TAIL};
+use super::{Block, FIELDS_BYTES, Hash, LOG, PART_BYTES, TAIL, index_key, part_key};
 use crate::id::Position;
 use crate::limits::BLOCK_ENTRIES_MAX;
 use crate::store::row;
@@ -24,37 +25,37 @@ pub(crate) struct Carved {
 /// Finds blocks that are what was written, by their hash.
 pub(crate) fn carve(file: &[u8]) -> Carved {
     let mut found: BTreeMap<Hash, (usize, Vec<u8>)> = BTreeMap::new();
-    let mut in_parts: BTreeSet<(u32, Hash)> = BTreeSet::new();
+    let mut in_parts: BTreeSet<(u32, Position, Hash)> = BTreeSet::new();
+    let firsts = Firsts::new();
     let mut entries = None;
     for (at, value) in values(file) {
         entries = entries.max(tail(value));
         let Some(fields) = value.get(row::SEAL_BYTES..row::SEAL_BYTES + FIELDS_BYTES) else { continue };
         let Some(block) = Block::from_fields(fields) else { continue };
         if !block.is_inline() {
-            in_parts.insert((block.bytes, block.hash));
+            in_parts.insert((block.bytes, firsts.of(value), block.hash));
         } else if let Some(bytes) = piece(value, row::SEAL_BYTES + FIELDS_BYTES, block.bytes as usize)
             && hash_of(bytes) == block.hash
         {
             found.entry(block.hash).or_insert_with(|| (at, bytes.to_vec()));
         }
     }
-    // The parts of a block were written one after the other.
-    let lengths: BTreeSet<u32> = in_parts.iter().map(|(length, _)| *length).collect();
-    let mut parts: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (at, value) in values(file) {
+    let lengths: BTreeSet<u32> = in_parts.iter().map(|(length, ..)| *length).collect();
+    let mut parts: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
+    for (_, value) in values(file) {
         let length = value.get(row::SEAL_BYTES..).and_then(|value| value.first_chunk());
-        let length = length.map(|length| u32::from_be_bytes(*length));
-        if let Some(length) = length.filter(|length| lengths.contains(length)) {
-            parts.entry(length).or_default().push(at);
+        if let Some(length) =
+            length.map(|length| u32::from_be_bytes(*length)).filter(|it| lengths.contains(it))
+        {
+            parts.entry(length).or_default().push(value);
         }
     }
-    for (length, hash) in in_parts {
-        let places = parts.get(&length).map_or(&[][..], Vec::as_slice);
-        let count = (length as usize).div_ceil(PART_BYTES);
-        let put_together = |run: &[usize]| joined(file, run, length as usize).map(|bytes| (run[0], bytes));
-        let is_it = |(_, bytes): &(usize, Vec<u8>)| hash_of(bytes) == hash;
-        if let Some(block) = places.windows(count).filter_map(put_together).find(is_it) {
-            found.insert(hash, block);
+    for (length, first, hash) in in_parts {
+        let candidates = parts.get(&length).map_or(&[][..], Vec::as_slice);
+        if let Some(bytes) = joined(candidates, first, length as usize).filter(|bytes| hash_of(bytes) == hash)
+        {
+            // Put together later than whatever is left of its entries elsewhere.
+            found.insert(hash, (usize::MAX, bytes));
         }
     }
     let mut blocks: Vec<(usize, Vec<u8>)> = found.into_values().collect();
@@ -82,14 +83,62 @@ fn piece(value: &[u8], from: usize, length: usize) -> Option<&[u8]> {
     value.get(from..from.checked_add(length)?)
 }
 
-/// The bytes of the parts at these places.
-fn joined(file: &[u8], parts: &[usize], length: usize) -> Option<Vec<u8>> {
+/// The bytes of the block that begins at a position, if each of its parts is among these values.
+fn joined(values: &[&[u8]], first: Position, length: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length);
-    for at in parts {
-        let left = length.checked_sub(bytes.len())?.min(PART_BYTES);
-        bytes.extend_from_slice(piece(file, at + row::SEAL_BYTES + 4, left)?);
+    for part in 0..u16::try_from(length.div_ceil(PART_BYTES)).ok()? {
+        let key = part_key(first, part);
+        let size = row::SEAL_BYTES + 4 + (length - bytes.len()).min(PART_BYTES);
+        let is_part = |value: &&[u8]| row::unseal(&key, value, LOG).is_ok();
+        let value = values.iter().filter_map(|value| value.get(..size)).find(is_part)?;
+        bytes.extend_from_slice(&value[row::SEAL_BYTES + 4..]);
     }
-    (bytes.len() == length).then_some(bytes)
+    Some(bytes)
+}
+
+/// Solves the checksum of an index row for the position in its key. A CRC is linear, and of four bytes each value gives
+/// another one.
+struct Firsts {
+    /// By their highest bit: what positions change in a checksum, and which do.
+    by_top_bit: [(u32, Position); 32],
+}
+
+impl Firsts {
+    fn new() -> Self {
+        let mut by_top_bit = [(0, 0); 32];
+        let at_zero = Self::checksum(0, &[0; FIELDS_BYTES]);
+        for bit in 0..32 {
+            let position = 1 << bit;
+            let mut change = (Self::checksum(position, &[0; FIELDS_BYTES]) ^ at_zero, position);
+            while change.0 != 0 {
+                let known = &mut by_top_bit[31 - change.0.leading_zeros() as usize];
+                if known.0 == 0 {
+                    *known = change;
+                    break;
+                }
+                change = (change.0 ^ known.0, change.1 ^ known.1);
+            }
+        }
+        Self { by_top_bit }
+    }
+
+    /// The position that an index row without its block's bytes tells of; anything if it is none.
+    fn of(&self, value: &[u8]) -> Position {
+        let sum =
+            value.get(1..).and_then(|value| value.first_chunk()).map_or(0, |sum| u32::from_be_bytes(*sum));
+        let fields = value.get(row::SEAL_BYTES..row::SEAL_BYTES + FIELDS_BYTES).unwrap_or_default();
+        let (mut left, mut first) = (sum ^ Self::checksum(0, fields), 0);
+        for (change, position) in self.by_top_bit.iter().rev() {
+            if left ^ change < left {
+                (left, first) = (left ^ change, first ^ position);
+            }
+        }
+        first
+    }
+
+    fn checksum(first: Position, fields: &[u8]) -> u32 {
+        u32::from_be_bytes(row::checksum(&index_key(first), fields))
+    }
 }
 
 /// Bytes of a tail row's fields.
@@ -108,3 +157,6 @@ impl Block {
         is_size.then_some(Self { first: 0, count, bytes, hash })
     }
 }
+
+#[cfg(test)]
+mod tests;
