@@ -51,7 +51,8 @@ fn check_mended(world: &World, path: &std::path::Path) -> Mended {
 fn a_sound_store_is_mended_to_itself() {
     for seed in 0..4 {
         let mut dice = Dice(seed);
-        let world = World::random(&mut dice, 4, 700, true);
+        let mut world = World::random(&mut dice, 4, 700, true);
+        world.graph.settle(world.graph.len());
         let (_folder, path) = stored(&world, &mut dice);
         let mended = check_mended(&world, &path);
         assert_eq!((mended.kept as usize, mended.lost), (world.log.len(), Some(0)), "seed {seed}");
