@@ -2,7 +2,7 @@
 //!
 //! `replica1` and base32 (RFC 4648, lower case, no padding) of: room id (32 bytes), room secret (32), 0 or 1 and an
 //! invite's secret (32), the number of addresses (1), each as its length (1) and text, and the first 4 bytes of the
-//! SHA-256 of all that. In between stand check characters, which tell where a typo is: see [`pieces`].
+//! SHA-256 of all that. In between stand check characters, which tell where a typo is: see `pieces`.
 
 use std::fmt;
 use std::str::FromStr;
