@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::program::{Home, Running, json};
 
-/// Does something to a store's folder.
-type Damage = fn(&Path);
+/// What happens to a store's folder, in words and in deed.
+type Damage = (&'static str, fn(&Path));
 
 /// What may happen to the files of a store.
-const DAMAGES: [(&str, Damage); 8] = [
+const DAMAGES: [Damage; 8] = [
     ("the end is cut off", |store| change(store, "db", |bytes, used| bytes.truncate(used * 6 / 10))),
     ("almost everything is cut off", |store| change(store, "db", |bytes, _| bytes.truncate(600))),
     ("a bit is flipped in several places", |store| {

@@ -15,6 +15,7 @@ mod hostile;
 mod members;
 mod offline;
 mod program;
+mod proxy;
 mod strace;
 mod sync_oracle;
 mod tidy;
