@@ -96,8 +96,11 @@ pub(crate) fn guarded(line: &str) -> String {
 
 /// `1 message`, `2 messages`.
 pub(crate) fn count(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {thing}{plural}")
+    match thing.strip_suffix('y') {
+        _ if number == 1 => format!("{number} {thing}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {thing}s"),
+    }
 }
 
 /// A large number for people: `12,400`.

@@ -1,7 +1,7 @@
 //! One person in several homes; homes that were copied, put back from a backup or rolled back; keys under passphrases.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::program::{Home, Running, describe};
@@ -36,6 +36,13 @@ fn two() -> (Home, Home) {
 fn copy(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-r").args([from, to]).status().unwrap();
     assert!(done.success());
+}
+
+/// Copies a home, as a backup program does.
+fn back_up(home: &Home) -> PathBuf {
+    let backup = home.path().with_file_name("backup");
+    copy(&home.path(), &backup);
+    backup
 }
 
 /// What all of them must have in common: one log, in one order, with these messages, sound, and forks of so many keys.
@@ -108,8 +115,7 @@ fn a_copied_home_takes_a_chain_of_its_own() {
 #[test]
 fn a_home_put_back_from_a_backup_takes_a_chain_of_its_own() {
     let (ann, bob) = two();
-    let backup = ann.path().with_file_name("backup");
-    copy(&ann.path(), &backup);
+    let backup = back_up(&ann);
     ann.send("ann after the backup");
     meet(&bob, &ann);
     std::fs::remove_dir_all(ann.path()).unwrap();
@@ -130,8 +136,7 @@ fn roll_back(home: &Home, backup: &Path) {
 #[test]
 fn a_roll_back_that_nobody_noticed_forks_nothing_if_somebody_is_met_first() {
     let (ann, bob) = two();
-    let backup = ann.path().with_file_name("backup");
-    copy(&ann.path(), &backup);
+    let backup = back_up(&ann);
     ann.send("ann after the backup");
     meet(&bob, &ann);
     roll_back(&ann, &backup);
@@ -145,8 +150,7 @@ fn a_roll_back_that_nobody_noticed_forks_nothing_if_somebody_is_met_first() {
 #[test]
 fn a_roll_back_that_wrote_offline_forks_and_nobody_else_is_affected() {
     let (ann, bob) = two();
-    let backup = ann.path().with_file_name("backup");
-    copy(&ann.path(), &backup);
+    let backup = back_up(&ann);
     ann.send("ann after the backup");
     meet(&bob, &ann);
     roll_back(&ann, &backup);

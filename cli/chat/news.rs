@@ -151,9 +151,9 @@ impl Chat<'_> {
                 self.note_whole(&format!("replica join {ticket}"))?;
             }
             Event::Refused { tag, error } => {
-                if self.asked.remove(&tag).is_some() {
-                    self.refused(&error)?;
-                }
+                // Also an admission, for which nothing was asked under a tag of ours.
+                self.asked.remove(&tag);
+                self.refused(&error)?;
             }
             Event::Agreed { author, sent, received, .. } => {
                 self.flush()?;

@@ -130,7 +130,7 @@ fn store(home: &Home, room: &RoomState, repair: bool, output: &mut Output) -> an
     Ok(match (verified, mended) {
         (Ok(verified), Some(mended)) => (told(&name, &mended, &verified), true),
         (Ok(verified), None) => {
-            let all = text::count(u64::from(verified.entries), "entry").replace("entrys", "entries");
+            let all = text::count(u64::from(verified.entries), "entry");
             (Check::ok("store", format!("{name}: {all}, each signed, in order and as it was written")), true)
         }
         (Err(VerifyError::Documents(count)), _) => {

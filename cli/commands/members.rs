@@ -6,7 +6,6 @@ use replica_sync::engine::{Command, Row};
 use replica_sync::node::{MemberStatus, Role as Standing, Status};
 use replica_sync::ticket::Ticket;
 
-use crate::client::Client;
 use crate::commands::{reader, writer};
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
@@ -113,21 +112,15 @@ pub(crate) async fn act(config: &Config, act: Act, who: &str, output: &mut Outpu
     Ok(Exit::Done)
 }
 
-/// Whether an act has an effect, as far as nobody else looks at that.
+/// Whether it is not done already.
 pub(crate) fn check(act: Act, status: &Status, author: &AuthorKey) -> Result<(), Failure> {
-    let role = |author: &AuthorKey| status.members.iter().find(|it| it.author == *author).map(|it| it.role);
-    match act {
-        Act::Readmit if role(author).is_some_and(Standing::is_member) => Err(Failure::new(
-            Exit::Failed,
-            "that is a member of the room",
-            "`replica members` lists who is out.",
-        )),
-        Act::Readmit if !matches!(role(&status.me), Some(Standing::Admin(_))) => {
-            let next = "`replica members` lists the admins, highest rank first.";
-            Err(Failure::new(Exit::Refused, "only an admin can let someone in again", next))
-        }
-        _ => Ok(()),
-    }
+    let role = status.members.iter().find(|it| it.author == *author).map(|it| it.role);
+    let done = match (act, role) {
+        (Act::Readmit, Some(Standing::Admin(_) | Standing::Member)) => "that is a member already",
+        (Act::Promote, Some(Standing::Admin(_))) => "that is an admin already",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Failed, done, "`replica members` lists who is what."))
 }
 
 /// Takes an invite back, or lists those that hold.
@@ -216,7 +209,7 @@ pub(crate) async fn block(
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut client = reader(config).await?;
-    let people = people(&mut client).await?;
+    let people = People::of_status(&*client.status().await?);
     let author = pick(&people, who)?;
     client.block(author, blocked).await?;
     client.stop().await;
@@ -229,10 +222,6 @@ pub(crate) fn block_words(name: &str, blocked: bool) -> String {
         true => format!("{name} is blocked: their messages are folded here. Nobody else hears of it."),
         false => format!("{name}'s messages are shown again."),
     }
-}
-
-async fn people(client: &mut Client) -> anyhow::Result<People> {
-    Ok(People::of_status(&*client.status().await?))
 }
 
 /// The one who is meant.

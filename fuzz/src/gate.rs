@@ -13,7 +13,7 @@ use replica::identity::{Identity, Purpose};
 use replica::store::MemoryStore;
 use replica_sync::conversation::{BlockKind, ConnectionId, Conversation, first_entry};
 
-use crate::hostile::moves::{Content, Seq};
+use crate::hostile::moves::{Content, Seq, dependencies};
 
 #[cfg(test)]
 mod tests;
@@ -138,20 +138,9 @@ impl Gate {
         let chain = ChainId { author: author.key(), incarnation: draft.incarnation % 4 };
         let in_chain = |entry: &&Entry| entry.record().chain == chain;
         let last = self.made.iter().rev().find(in_chain);
-        let (seq, previous) = match draft.seq {
-            Seq::Next => (last.map_or(1, |last| last.record().seq + 1), last.map(Entry::id)),
-            Seq::Twin => (last?.record().seq, last?.record().previous),
-            Seq::Any { seq, previous } => (u32::from(seq), (seq > 1).then(|| self.pick(previous))),
-        };
-        let mut dependencies: Vec<EntryId> =
-            draft.dependencies.iter().take(70).map(|at| self.pick(*at)).collect();
-        if draft.sees_all {
-            let graph = self.conversation.graph();
-            dependencies.extend(graph.heads().map(|head| graph.id(head)));
-        }
-        dependencies.retain(|id| Some(*id) != previous);
-        dependencies.sort_unstable();
-        dependencies.dedup();
+        let (seq, previous) = draft.seq.place(last, |at| self.pick(at))?;
+        let picks = draft.dependencies.iter().map(|at| self.pick(*at));
+        let dependencies = dependencies(picks, draft.sees_all.then_some(self.conversation.graph()), previous);
         let (kind, body) = draft.content.body(&self.room, author);
         let record = Record { kind, chain, seq, previous, dependencies, claimed_ms: draft.claimed_ms, body };
         let read = draft.record.as_ref().and_then(|bytes| Record::from_bytes(bytes).ok());

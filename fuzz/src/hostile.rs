@@ -22,7 +22,7 @@ pub(crate) mod moves;
 #[cfg(test)]
 mod tests;
 
-use moves::{Draft, Move, Seal, Seq};
+use moves::{Draft, Move, Seal, dependencies};
 
 /// What a hostile member does.
 #[derive(Debug)]
@@ -252,20 +252,10 @@ impl Mallory {
         let chain = ChainId { author: self.identity.key(), incarnation: u64::from(draft.chain % 3) };
         let in_chain = |entry: &&Entry| entry.record().chain == chain;
         let last = self.entries.iter().rev().find(in_chain);
-        let (seq, previous) = match draft.seq {
-            Seq::Next => (last.map_or(1, |last| last.record().seq + 1), last.map(Entry::id)),
-            Seq::Twin => (last?.record().seq, last?.record().previous),
-            Seq::Any { seq, previous } => (u32::from(seq), (seq > 1).then(|| self.pick(previous))),
-        };
-        let mut dependencies: Vec<EntryId> =
-            draft.dependencies.iter().take(70).map(|at| self.pick(*at)).collect();
-        if draft.sees_all {
-            let graph = self.world.replicas()[VICTIM].engine.as_ref()?.conversation().graph();
-            dependencies.extend(graph.heads().map(|head| graph.id(head)));
-        }
-        dependencies.retain(|id| Some(*id) != previous);
-        dependencies.sort_unstable();
-        dependencies.dedup();
+        let graph = self.world.replicas()[VICTIM].engine.as_ref()?.conversation().graph();
+        let (seq, previous) = draft.seq.place(last, |at| self.pick(at))?;
+        let picks = draft.dependencies.iter().map(|at| self.pick(*at));
+        let dependencies = dependencies(picks, draft.sees_all.then_some(graph), previous);
         let (kind, body) = draft.content.body(&self.world.room(), &self.identity);
         let claimed_ms = START_MS.saturating_add_signed(i64::from(draft.claimed) * 3_600_000);
         let record = Record { kind, chain, seq, previous, dependencies, claimed_ms, body };

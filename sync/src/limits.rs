@@ -114,7 +114,7 @@ pub const ENTRIES_PER_SECOND: u64 = 200;
 pub const ENTRIES_BURST: u64 = 500;
 
 /// How long somebody counts as speaking after what they said last, in milliseconds.
-pub const SPEAKING: u64 = 1_000;
+pub const SPEAKING_MS: u64 = 1_000;
 
 /// Authors of whom it is known how much they said lately.
 pub const PACED_AUTHORS_MAX: usize = 256;

@@ -1,14 +1,14 @@
 //! How fast anybody may speak while others do.
 //!
 //! Sans-IO. Alone, an author is heard as fast as the disk takes it. While somebody else speaks too, whoever said more
-//! than a burst is heard at a steady rate: the peer that brings it is granted no more until then, so that what it has to
-//! say waits with it and not here. Nothing is dropped, and nobody is blamed.
+//! than a burst is to wait: the peer that brings it is granted little, so that what it has to say waits with it and not
+//! here. Nothing is dropped, and nobody is blamed.
 
 use std::collections::BTreeMap;
 
 use replica::id::AuthorKey;
 
-use crate::limits::{ENTRIES_BURST, ENTRIES_PER_SECOND, PACED_AUTHORS_MAX, SPEAKING};
+use crate::limits::{ENTRIES_BURST, ENTRIES_PER_SECOND, PACED_AUTHORS_MAX, SPEAKING_MS};
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +37,7 @@ impl Pace {
     /// An author said so many new things.
     pub(crate) fn note(&mut self, author: AuthorKey, entries: u64, now_ms: u64) {
         if self.authors.len() >= PACED_AUTHORS_MAX && !self.authors.contains_key(&author) {
-            self.authors.retain(|_, said| said.debt(now_ms) > 0 || said.at_ms + SPEAKING > now_ms);
+            self.authors.retain(|_, said| said.debt(now_ms) > 0 || said.at_ms + SPEAKING_MS > now_ms);
             if self.authors.len() >= PACED_AUTHORS_MAX {
                 return;
             }
@@ -50,6 +50,6 @@ impl Pace {
     pub(crate) fn is_to_wait(&self, author: &AuthorKey, now_ms: u64) -> bool {
         let is_over = self.authors.get(author).is_some_and(|said| said.debt(now_ms) > ENTRIES_BURST * 1000);
         let mut others = self.authors.iter().filter(|(other, _)| *other != author);
-        is_over && others.any(|(_, said)| said.at_ms + SPEAKING > now_ms)
+        is_over && others.any(|(_, said)| said.at_ms + SPEAKING_MS > now_ms)
     }
 }

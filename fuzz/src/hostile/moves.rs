@@ -1,9 +1,11 @@
 //! What a hostile member can do, in a form that any bytes have.
 
 use arbitrary::Arbitrary;
-use replica::entry::{Admit, Body, Invite, Kind, Room};
-use replica::id::RoomId;
+use replica::entry::{Admit, Body, Entry, Invite, Kind, Remove, Room};
+use replica::graph::Graph;
+use replica::id::{EntryId, RoomId};
 use replica::identity::{Identity, Purpose};
+use replica::limits::DEPENDENCIES_MAX;
 
 /// One thing it does.
 #[derive(Debug, Arbitrary)]
@@ -77,6 +79,9 @@ pub(crate) enum Content {
     Invite,
     Room,
     Admit { is_real: bool },
+    Promote { is_puppet: bool },
+    Remove { is_puppet: bool },
+    Revoke { invite: u8 },
     Raw { kind: u8, body: Vec<u8> },
 }
 
@@ -86,6 +91,35 @@ pub(crate) enum Seal {
     Real,
     False,
     None,
+}
+
+impl Seq {
+    /// The seq and the `previous` of an entry whose chain has this last one.
+    pub(crate) fn place(
+        &self,
+        last: Option<&Entry>,
+        pick: impl Fn(u8) -> EntryId,
+    ) -> Option<(u32, Option<EntryId>)> {
+        Some(match *self {
+            Self::Next => (last.map_or(1, |last| last.record().seq + 1), last.map(Entry::id)),
+            Self::Twin => (last?.record().seq, last?.record().previous),
+            Self::Any { seq, previous } => (u32::from(seq), (seq > 1).then(|| pick(previous))),
+        })
+    }
+}
+
+/// Dependencies in the form they have beside a `previous`.
+pub(crate) fn dependencies(
+    picks: impl Iterator<Item = EntryId>,
+    seen: Option<&Graph>,
+    previous: Option<EntryId>,
+) -> Vec<EntryId> {
+    let mut all: Vec<EntryId> = picks.take(DEPENDENCIES_MAX + 6).collect();
+    all.extend(seen.into_iter().flat_map(|graph| graph.heads().map(|head| graph.id(head))));
+    all.retain(|id| Some(*id) != previous);
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 impl Content {
@@ -104,6 +138,12 @@ impl Content {
                 let card = author.sign(Purpose::Card { room, key: &puppet });
                 Body::Admit(Box::new(Admit { key, card, proof: None }))
             }
+            Self::Promote { is_puppet } => Body::Promote(if *is_puppet { puppet } else { author.key() }),
+            Self::Remove { is_puppet } => {
+                let key = if *is_puppet { puppet } else { author.key() };
+                Body::Remove(Box::new(Remove { key, seen: vec![EntryId(room.0)] }))
+            }
+            Self::Revoke { invite } => Body::Revoke(EntryId([*invite; 32])),
             Self::Raw { kind, body } => {
                 return (u16::from(*kind), body.iter().copied().take(20_000).collect());
             }

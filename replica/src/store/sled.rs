@@ -27,7 +27,6 @@ mod repair;
 mod tests;
 
 pub(crate) use before::Before;
-pub use repair::set_aside;
 pub(crate) use repair::{exchange, open_copy, read_database, remove};
 
 /// A store in a folder. Dropping it loses nothing that was committed.

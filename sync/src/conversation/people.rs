@@ -8,10 +8,10 @@ use replica::limits::REMOVAL_SEEN_MAX;
 use crate::conversation::{Conversation, SayError, Tag};
 
 impl Conversation {
-    /// Lets a key in.
+    /// Lets a key in. Whom an admin removed only an admin lets in again.
     ///
     /// # Errors
-    /// As [`Conversation::write`].
+    /// When this author may not, or as [`Conversation::write`].
     pub fn admit(
         &mut self,
         key: AuthorKey,
@@ -19,11 +19,14 @@ impl Conversation {
         now_ms: u64,
         tag: Option<Tag>,
     ) -> Result<EntryId, SayError> {
+        if self.graph.removed_by(&key).is_some() && !self.graph.is_admin(&self.me()) {
+            return Err(SayError::NotAdmin);
+        }
         let card = self.identity.sign(Purpose::Card { room: &self.graph.room(), key: &key });
         self.write(&Body::Admit(Box::new(Admit { key, card, proof })), now_ms, tag)
     }
 
-    /// Makes a member an admin; nothing for who is one.
+    /// Makes a member an admin.
     ///
     /// # Errors
     /// When that is no member, this author is no admin, or as [`Conversation::write`].
@@ -31,7 +34,7 @@ impl Conversation {
         if !self.graph.is_admin(&self.me()) {
             return Err(SayError::NotAdmin);
         }
-        if !self.graph.is_member(&key) || self.graph.is_admin(&key) {
+        if !self.graph.is_member(&key) {
             return Err(SayError::NobodyThere);
         }
         self.write(&Body::Promote(key), now_ms, Some(tag)).map(drop)

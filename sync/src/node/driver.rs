@@ -381,8 +381,8 @@ impl Driver {
 
 /// Whether somebody with the room's secret is told to go because nobody let them in.
 fn turns_away(reason: ByeReason) -> bool {
-    use ByeReason::{InviteExpired, InviteUnknown, InviteUsedUp, NotMember};
-    matches!(reason, NotMember | InviteExpired | InviteUsedUp | InviteUnknown)
+    use ByeReason::{InviteExpired, InviteRevoked, InviteUnknown, InviteUsedUp, NotMember, Removed};
+    matches!(reason, NotMember | Removed | InviteExpired | InviteUsedUp | InviteUnknown | InviteRevoked)
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

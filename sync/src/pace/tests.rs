@@ -22,7 +22,7 @@ fn who_speaks_alone_is_not_held_back() {
 fn who_floods_waits_while_others_speak_and_they_do_not() {
     let pace = after(100_000, 0);
     assert!(pace.is_to_wait(&ANN, 1_000) && !pace.is_to_wait(&BOB, 1_000));
-    assert!(!pace.is_to_wait(&ANN, 1_000 + SPEAKING), "nobody else speaks any more");
+    assert!(!pace.is_to_wait(&ANN, 1_000 + SPEAKING_MS), "nobody else speaks any more");
 }
 
 #[test]

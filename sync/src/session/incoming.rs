@@ -3,7 +3,7 @@
 use super::{BTreeMap, Position, Tip};
 use replica::id::AuthorKey;
 
-use crate::limits::{PACED_CREDIT_BYTES, SPEAKING, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
+use crate::limits::{PACED_CREDIT_BYTES, SPEAKING_MS, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
 
 /// A frame with a block that is not durable here.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Incoming {
         if self.paced_until_ms.is_some_and(|until| now_ms < until) {
             return None;
         }
-        self.paced_until_ms = Some(now_ms + SPEAKING);
+        self.paced_until_ms = Some(now_ms + SPEAKING_MS);
         let bytes = self.credit.min(PACED_CREDIT_BYTES);
         if bytes == 0 {
             return None;

@@ -8,20 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{DATABASE_FILE, SledStore, remove_snapshots};
-use crate::files::{parent, sync_folder, sync_names};
+use crate::files::{parent, sync_folder};
 use crate::store::StoreError;
-
-/// Copies a store's folder to `<folder>.damaged-1` beside it (or `-2` and so on), durably, and tells where. Nobody
-/// may have the store open.
-///
-/// # Errors
-/// When the copy cannot be made in full; what there is of it stays.
-pub fn set_aside(folder: &Path) -> Result<PathBuf, StoreError> {
-    let copy = new_place(folder)?;
-    copy_files(folder, &copy)?;
-    sync_names(&copy, 0)?;
-    Ok(copy)
-}
 
 /// Opens a copy of a store's folder. If it does not open, once more without sled's snapshot, which is made anew from
 /// the rest.
@@ -91,7 +79,7 @@ fn new_place(folder: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let copy = to.join(entry.file_name());

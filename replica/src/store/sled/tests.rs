@@ -17,8 +17,8 @@ fn place() -> (TempDir, PathBuf) {
 
 fn copy(from: &Path) -> (TempDir, PathBuf) {
     let (folder, path) = place();
-    let original = set_aside(from).unwrap();
-    fs::rename(original, &path).unwrap();
+    fs::create_dir(&path).unwrap();
+    repair::copy_files(from, &path).unwrap();
     (folder, path)
 }
 
