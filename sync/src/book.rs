@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
 
-use crate::limits::{LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN, REDIAL_MAX, REDIAL_MIN};
+use crate::limits::{
+    FOUND_ADDRESSES_MAX, FOUND_FAILURES_MAX, FOUND_PAUSE, LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN,
+    REDIAL_MAX, REDIAL_MIN,
+};
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +22,8 @@ pub type Endpoint = replica::archive::Peer;
 /// How an address got into the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
+    /// Found where anybody may put anything: see [`discovery`](crate::discovery).
+    Found,
     /// A peer told it.
     Learned,
     /// A person named it, or a ticket.
@@ -57,6 +62,8 @@ enum State {
     Connected,
     /// That is us: not dialled again.
     Ourselves,
+    /// It was found, and came to nothing: not dialled unless it is found again after this time.
+    GivenUp(u64),
 }
 
 /// Whose an address is. A member's word is no proof: nobody makes another unreachable by claiming where it is.
@@ -70,10 +77,10 @@ enum Holder {
 }
 
 impl Known {
-    /// Whether there is nothing to dial: a connection stands, or it is our own address.
+    /// Whether there is nothing to dial: a connection stands, it is our own address, or it was given up.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        matches!(self.state, State::Connected | State::Ourselves)
+        matches!(self.state, State::Connected | State::Ourselves | State::GivenUp(_))
     }
 
     /// Whether it is not its time yet, though nothing is wrong with it: it was asked to stay away a while.
@@ -145,10 +152,10 @@ impl Book {
         Self { addresses: BTreeMap::new() }
     }
 
-    /// Adds an address, due at once. One that is known keeps its state. Where there is no room for more that peers told,
-    /// one that failed for long makes place.
+    /// Adds an address, due at once. One that is known keeps its state, unless it was given up. Where there is no room for
+    /// more that were found, or that peers told, one that failed for long makes place.
     pub fn add(&mut self, address: String, source: Source, now_ms: u64) {
-        if !self.addresses.contains_key(&address) && source == Source::Learned && !self.makes_room() {
+        if !self.addresses.contains_key(&address) && !self.makes_room(source) {
             return;
         }
         let fresh = Known {
@@ -161,6 +168,10 @@ impl Book {
         };
         let known = self.addresses.entry(address).or_insert(fresh);
         known.source = known.source.max(source);
+        let is_back = |until_ms| source > Source::Found || until_ms <= now_ms;
+        if matches!(known.state, State::GivenUp(until_ms) if is_back(until_ms)) {
+            known.state = State::Due(now_ms);
+        }
     }
 
     /// Adds an address where a member says it is.
@@ -175,15 +186,19 @@ impl Book {
         }
     }
 
-    /// Whether one more learned address has room, if need be in place of the one that failed most often.
-    fn makes_room(&mut self) -> bool {
-        let learned = || self.addresses.iter().filter(|(_, known)| known.source == Source::Learned);
-        if learned().count() < LEARNED_ADDRESSES_MAX {
+    /// Whether one more address from there has room, if need be in place of the one that failed most often.
+    fn makes_room(&mut self, source: Source) -> bool {
+        let (count_max, failures_min) = match source {
+            Source::Found => (FOUND_ADDRESSES_MAX, 1),
+            Source::Learned => (LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN),
+            Source::Named => return true,
+        };
+        let such = || self.addresses.iter().filter(|(_, known)| known.source == source);
+        if such().count() < count_max {
             return true;
         }
-        let is_idle = |known: &Known| matches!(known.state, State::Due(_));
-        let given_up =
-            learned().filter(|(_, known)| is_idle(known) && known.failures >= LEARNED_FAILURES_MIN);
+        let is_idle = |known: &Known| matches!(known.state, State::Due(_) | State::GivenUp(_));
+        let given_up = such().filter(|(_, known)| is_idle(known) && known.failures >= failures_min);
         let worst = given_up.max_by_key(|(_, known)| known.failures).map(|(address, _)| address.clone());
         worst.is_some_and(|address| self.addresses.remove(&address).is_some())
     }
@@ -209,7 +224,7 @@ impl Book {
         let mut places: Vec<Place<'_>> = Vec::new();
         let mut by_endpoint: BTreeMap<Endpoint, usize> = BTreeMap::new();
         for (address, known) in &self.addresses {
-            if known.state == State::Ourselves {
+            if matches!(known.state, State::Ourselves | State::GivenUp(_)) {
                 continue;
             }
             let endpoint = known.endpoint();
@@ -290,7 +305,12 @@ impl Book {
         let pause = millis(REDIAL_MIN).saturating_mul(1 << known.failures.min(16)).min(millis(REDIAL_MAX));
         known.failures = known.failures.saturating_add(1);
         known.trouble = trouble;
-        known.state = State::Due(now_ms + pause / 2 + rng.next_u64() % (pause / 2 + 1));
+        let is_wrong = trouble == Some(Trouble::RoomRefused) || known.failures >= FOUND_FAILURES_MAX;
+        known.state = if known.source == Source::Found && is_wrong {
+            State::GivenUp(now_ms + millis(FOUND_PAUSE))
+        } else {
+            State::Due(now_ms + pause / 2 + rng.next_u64() % (pause / 2 + 1))
+        };
     }
 
     /// Two who have enough others let go of each other: no failure, and not to be dialled before some time.
@@ -308,7 +328,7 @@ impl Book {
     /// All pauses are over: what was out of reach may be within it.
     pub fn wake(&mut self, now_ms: u64) {
         for known in self.addresses.values_mut() {
-            if let State::Due(_) = known.state {
+            if let State::Due(_) | State::GivenUp(_) = known.state {
                 known.failures = 0;
                 known.state = State::Due(now_ms);
             }

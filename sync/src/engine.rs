@@ -197,6 +197,11 @@ impl Engine {
                 self.replan();
                 Ok(())
             }
+            Command::Found(address) => {
+                self.book.add(address, Source::Found, self.now.monotonic_ms);
+                self.replan();
+                Ok(())
+            }
             Command::HangUp => {
                 self.hang_up(ByeReason::Leaving, "leaving");
                 Ok(())

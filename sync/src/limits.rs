@@ -162,6 +162,16 @@ pub const LEARNED_ADDRESSES_MAX: usize = 4 * RECORDS_MAX;
 /// Failures in a row after which a learned address makes place for a new one: a quarter of an hour of trying.
 pub const LEARNED_FAILURES_MIN: u32 = 40;
 
+/// Most addresses remembered that were found on the local network, at a rendezvous or in the public table. Whoever can
+/// write there can fill them, and each is dialled.
+pub const FOUND_ADDRESSES_MAX: usize = 128;
+
+/// Failures in a row after which an address that was found is given up: a peer that is just starting answers by then.
+pub const FOUND_FAILURES_MAX: u32 = 3;
+
+/// How long an address that was found and given up is not dialled, though it is found again.
+pub const FOUND_PAUSE: Duration = Duration::from_secs(60);
+
 /// Most stores of one author whose addresses are remembered: their devices, and some that were renewed.
 pub const RECORDS_PER_AUTHOR_MAX: usize = 8;
 

@@ -3,7 +3,10 @@ use rand_chacha::rand_core::SeedableRng as _;
 use replica::id::{AuthorKey, StoreId};
 
 use super::{Book, Endpoint, Source, Trouble};
-use crate::limits::{LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN, REDIAL_MAX};
+use crate::limits::{
+    FOUND_ADDRESSES_MAX, FOUND_FAILURES_MAX, FOUND_PAUSE, LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN,
+    REDIAL_MAX,
+};
 
 const HERE: &str = "127.0.0.1:7400";
 
@@ -165,4 +168,51 @@ fn addresses_that_peers_tell_are_bounded_and_those_people_name_are_not_crowded_o
     assert_eq!(book.addresses().count(), LEARNED_ADDRESSES_MAX + 1);
     book.add("10.0.0.2:1".to_owned(), Source::Named, 0);
     assert_eq!(book.addresses().count(), LEARNED_ADDRESSES_MAX + 2);
+}
+
+#[test]
+fn a_wrong_answer_where_something_was_found_costs_one_dial_a_minute_at_most() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut book = Book::new();
+    let pause = u64::try_from(FOUND_PAUSE.as_millis()).unwrap();
+    let mut dials = 0;
+    for now in (0..10 * pause).step_by(1_000) {
+        book.add(HERE.to_owned(), Source::Found, now);
+        for address in book.poll_dials(now) {
+            dials += 1;
+            book.ended(&address, Some(Trouble::RoomRefused), now, &mut rng);
+        }
+    }
+    assert_eq!(dials, 10);
+    book.add(HERE.to_owned(), Source::Named, 10 * pause - 1);
+    assert_eq!(book.poll_dials(10 * pause - 1), [HERE], "a person's word counts for more");
+}
+
+#[test]
+fn silence_where_something_was_found_costs_a_few_dials() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut book = Book::new();
+    book.add(HERE.to_owned(), Source::Found, 0);
+    let mut dials = 0;
+    for now in 0..1_000_000 {
+        for address in book.poll_dials(now) {
+            dials += 1;
+            book.ended(&address, Some(Trouble::Unreachable), now, &mut rng);
+        }
+    }
+    assert_eq!(dials, FOUND_FAILURES_MAX);
+}
+
+#[test]
+fn whoever_fills_a_place_of_discovery_fills_no_memory_and_crowds_out_nobody() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (mut book, endpoint) = (Book::new(), (AuthorKey([1; 32]), StoreId([1; 16])));
+    book.learn(HERE.to_owned(), endpoint, 0);
+    for number in 0..10 * FOUND_ADDRESSES_MAX {
+        let address = format!("10.0.{}.{}:1", number / 250, number % 250);
+        book.add(address.clone(), Source::Found, 0);
+        book.ended(&address, Some(Trouble::RoomRefused), 0, &mut rng);
+    }
+    assert_eq!(book.addresses().count(), FOUND_ADDRESSES_MAX + 1);
+    assert_eq!(book.poll_dials(0), [HERE]);
 }

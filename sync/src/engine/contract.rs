@@ -78,6 +78,8 @@ pub enum Command {
     Revoke(EntryId),
     /// Dial an address from now on.
     Dial(String),
+    /// An address was found where a member may be.
+    Found(String),
     /// End the membership.
     Leave,
     /// End all connections.
