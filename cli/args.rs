@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::time::Span;
+use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 /// Chat without a server. Everyone keeps the whole conversation, writes to it online or not, and syncs with any peer.
@@ -43,6 +44,23 @@ pub(crate) struct Args {
     /// No network at all.
     #[arg(long, global = true)]
     pub(crate) offline: bool,
+
+    /// Neither look for members on the local network nor announce yourself there.
+    #[arg(long, env = "REPLICA_NO_LAN", value_parser = FalseyValueParser::new(), global = true)]
+    pub(crate) no_lan: bool,
+
+    /// Meet members by this server (see `replica rendezvous`); kept with the room. May be repeated.
+    #[arg(long, value_name = "HOST:PORT", env = "REPLICA_RENDEZVOUS", value_delimiter = ',', global = true)]
+    pub(crate) rendezvous: Vec<String>,
+
+    /// Meet members by the BitTorrent network's table. Your IP address is published there, under a name that only
+    /// members know.
+    #[arg(long, global = true)]
+    pub(crate) dht: bool,
+
+    /// Nodes of that table to begin with, instead of the usual ones.
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', requires = "dht", global = true)]
+    pub(crate) dht_bootstrap: Vec<String>,
 
     /// Plain lines, without a prompt of its own.
     #[arg(long, global = true)]
@@ -184,6 +202,12 @@ pub(crate) enum Task {
     Unblock {
         /// Who: a name, two words of the key, or how the key begins.
         who: String,
+    },
+    /// Run a server that introduces members of rooms to each other; it learns neither rooms, names nor texts
+    Rendezvous {
+        /// Also join members who cannot reach each other: their encrypted bytes go through here.
+        #[arg(long)]
+        relay: bool,
     },
     /// Say how this replica stands
     Status,

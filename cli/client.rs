@@ -8,6 +8,7 @@ use replica::home::Home;
 use replica::id::AuthorKey;
 use replica::order::OrderKey;
 use replica_sync::conversation::Tag;
+use replica_sync::discovery::rendezvous_of;
 use replica_sync::engine::{Command, Event, Row};
 use replica_sync::node::{Events, Node, NodeError, NodeEvent, Options, Status, Verified};
 use replica_sync::ticket::Ticket;
@@ -40,6 +41,7 @@ impl Client {
         let mut named = options.peers.clone();
         named.extend(kept.into_iter().flat_map(|room| room.peers.iter().cloned()));
         named.extend(options.ticket.iter().flat_map(|ticket| ticket.addresses.iter().cloned()));
+        named.retain(|address| rendezvous_of(address).is_none());
         let (node, events) = Node::start(home, options).await?;
         Ok(Self { node, events, queued: VecDeque::new(), me, home: folder, named })
     }

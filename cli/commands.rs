@@ -9,6 +9,7 @@ pub(crate) mod log;
 mod meet;
 pub(crate) mod members;
 pub(crate) mod peers;
+mod rendezvous;
 mod send;
 mod serve;
 pub(crate) mod status;
@@ -31,6 +32,7 @@ pub(crate) async fn run(config: &Config, task: Option<Task>, output: &mut Output
     match task {
         None => chat::run(config, output).await,
         Some(Task::Serve) => serve::run(config, output).await,
+        Some(Task::Rendezvous { relay }) => rendezvous::run(config, relay, output).await,
         Some(Task::Tail { count, all }) => tail::run(config, count, all, output).await,
         Some(task) => {
             let mut signals = Signals::listen()?;
@@ -66,7 +68,7 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Doctor { repair } => doctor::run(config, repair, output).await,
         Task::Verify => status::verify(config, output).await,
         Task::Export { file } => export::run(config, &file, output).await,
-        Task::Serve | Task::Tail { .. } => Ok(Exit::Done),
+        Task::Serve | Task::Tail { .. } | Task::Rendezvous { .. } => Ok(Exit::Done),
     }?;
     output.flush()?;
     Ok(exit)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use replica::identity::Identity;
 use replica::limits::NAME_BYTES_MAX;
+use replica_sync::discovery;
 use replica_sync::node::{Listen, Options};
 use replica_sync::ticket::{Ticket, is_ticket};
 
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) open: bool,
     pub(crate) offline: bool,
+    pub(crate) discovery: discovery::Settings,
     pub(crate) plain: bool,
     pub(crate) json: bool,
     pub(crate) color: bool,
@@ -74,6 +76,17 @@ impl Config {
                 peers.push(peer_address(peer)?);
             }
         }
+        let rendezvous = args.rendezvous.iter().map(|server| server_address(server));
+        let bootstrap = if args.dht_bootstrap.is_empty() {
+            DHT_BOOTSTRAP.map(str::to_owned).to_vec()
+        } else {
+            args.dht_bootstrap
+        };
+        let discovery = discovery::Settings {
+            lan: !args.no_lan,
+            rendezvous: rendezvous.collect::<Result<_, _>>()?,
+            dht: args.dht.then_some(bootstrap),
+        };
         let color = match args.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
@@ -90,6 +103,7 @@ impl Config {
             listen: args.listen.as_deref().map(listen_address).transpose()?,
             open: args.open,
             offline: args.offline,
+            discovery,
             plain: args.plain,
             json: args.json,
             color,
@@ -115,8 +129,11 @@ impl Config {
             None if role == Role::Serves => Listen::Usual,
             None => Listen::Nowhere,
         };
+        let is_of_this_machine = matches!(listen, Listen::At(address) if address.ip().is_loopback());
+        let lan = self.discovery.lan && !is_of_this_machine;
         Options {
             nick: None,
+            discovery: discovery::Settings { lan, ..self.discovery.clone() },
             listen,
             peers: if role == Role::Reads { Vec::new() } else { self.peers.clone() },
             ticket: if role == Role::Reads { None } else { self.ticket.clone() },
@@ -139,26 +156,35 @@ pub(crate) fn checked_nick(nick: &str) -> Result<String, Failure> {
     Ok(nick.to_owned())
 }
 
+/// `host:port` of a rendezvous; the port may be left out.
+fn server_address(text: &str) -> Result<String, Failure> {
+    address(text, RENDEZVOUS_PORT).ok_or_else(|| {
+        let what = format!("{} is no address of a rendezvous", text::line(text));
+        usage(&what, "Write HOST:PORT, as in meet.example.org:7401.")
+    })
+}
+
 /// `host:port`; the port may be left out.
 pub(crate) fn peer_address(text: &str) -> Result<String, Failure> {
+    address(text, PORT).ok_or_else(|| {
+        let what = format!("{} is no address of a peer", text::line(text));
+        usage(&what, "Write HOST:PORT, as in 192.168.1.5:7400, or a ticket (replica1…).")
+    })
+}
+
+fn address(text: &str, usual_port: u16) -> Option<String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(address.to_string());
+        return Some(address.to_string());
     }
     if let Ok(address) = text.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
-        return Ok(SocketAddr::from((address, PORT)).to_string());
+        return Some(SocketAddr::from((address, usual_port)).to_string());
     }
     let (host, port) = text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let port = port.map_or(Ok(PORT), str::parse::<u16>);
+    let port = port.map_or(Ok(usual_port), str::parse::<u16>);
     let is_host = !host.is_empty()
         && host.len() <= HOST_BYTES_MAX
         && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
-    match port {
-        Ok(port) if is_host && port > 0 => Ok(format!("{host}:{port}")),
-        _ => {
-            let what = format!("{} is no address of a peer", text::line(text));
-            Err(usage(&what, "Write HOST:PORT, as in 192.168.1.5:7400, or a ticket (replica1…)."))
-        }
-    }
+    port.ok().filter(|port| is_host && *port > 0).map(|port| format!("{host}:{port}"))
 }
 
 /// Where to listen: an address with or without a port, or a port alone.
@@ -207,6 +233,17 @@ fn usage(what: &str, next: &str) -> Failure {
 
 /// The usual port.
 const PORT: u16 = 7400;
+
+/// The usual port of a rendezvous.
+pub(crate) const RENDEZVOUS_PORT: u16 = 7401;
+
+/// Nodes that are always up, of those who write the programs that use the table.
+const DHT_BOOTSTRAP: [&str; 4] = [
+    "router.bittorrent.com:6881",
+    "dht.transmissionbt.com:6881",
+    "dht.libtorrent.org:25401",
+    "relay.pkarr.org:6881",
+];
 
 /// Longer host names are not addresses that tickets carry.
 const HOST_BYTES_MAX: usize = 74;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
+use replica_sync::discovery::{Condition, MeansStatus};
 use replica_sync::engine::{Row, Standing};
 use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status, Verified};
 use replica_sync::penalty::Refusals;
@@ -200,6 +201,15 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         refused: BTreeMap<&'static str, u64>,
         read_only: bool,
         forked: Vec<Forked>,
+        discovery: Vec<Means>,
+    }
+    #[derive(Serialize)]
+    struct Means {
+        means: &'static str,
+        server: Option<String>,
+        state: &'static str,
+        error: Option<String>,
+        found: u64,
     }
     #[derive(Serialize)]
     struct Forked {
@@ -215,6 +225,17 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         author: fork.author.to_string(),
         entries: fork.entries.map(|id| id.to_string()),
     };
+    let means = |means: &MeansStatus| Means {
+        means: means.means.name(),
+        server: means.server.clone(),
+        state: match means.condition {
+            Condition::Starting => "starting",
+            Condition::Working => "working",
+            Condition::Failing(_) => "failing",
+        },
+        error: if let Condition::Failing(why) = &means.condition { Some(why.clone()) } else { None },
+        found: means.found,
+    };
     let fields = Fields {
         room: status.room.as_ref().map(Room::new),
         me: member(&status.me, Some(&status.nick)),
@@ -229,6 +250,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         refused: counts(&status.refused),
         read_only: status.is_read_only,
         forked: status.forked.iter().map(forked).collect(),
+        discovery: status.discovery.iter().map(means).collect(),
     };
     tagged("status", fields)
 }

@@ -49,6 +49,7 @@ impl Home {
         command.arg("--home").arg(self.path()).args(["--nick", self.nick, "--no-input"]).args(args);
         for variable in [
             "REPLICA_PEER",
+            "REPLICA_RENDEZVOUS",
             "REPLICA_HOME",
             "REPLICA_PASSPHRASE",
             "REPLICA_NEW_PASSPHRASE",
@@ -57,6 +58,8 @@ impl Home {
         ] {
             command.env_remove(variable);
         }
+        // Nothing leaves this machine.
+        command.env("REPLICA_NO_LAN", "1");
         command
     }
 

@@ -34,11 +34,13 @@ pub(crate) async fn meet(
     mut draw: impl FnMut(&Status),
 ) -> anyhow::Result<Met> {
     let mut end = std::pin::pin!(tokio::time::sleep(time));
+    let mut search = std::pin::pin!(tokio::time::sleep(SEARCH_TIME));
     let mut watch = Watch::new(&client.named);
     loop {
         let status = client.status().await?;
         draw(&status);
-        let is_settled = watch.is_settled(&status);
+        let is_searched = status.discovery.is_empty() || watch.has_reached() || search.is_elapsed();
+        let is_settled = watch.is_settled(&status) && is_searched;
         if is_settled || is_enough(&watch) || end.is_elapsed() {
             return Ok(Met { watch, status, is_settled });
         }
@@ -50,10 +52,14 @@ pub(crate) async fn meet(
             news = news => news?,
             // What settles the last of them need not be told: a dial that is not tried again, say.
             () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = &mut search, if !search.is_elapsed() => {}
             () = &mut end => {}
         }
     }
 }
+
+/// How long members are looked for where nobody was met yet.
+const SEARCH_TIME: Duration = Duration::from_secs(3);
 
 /// How long nothing may happen before the state is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

@@ -1,5 +1,6 @@
 //! `replica status` and `replica verify`
 
+use replica_sync::discovery::{Condition, Means, MeansStatus};
 use replica_sync::node::{Fork, Role, Status};
 use replica_sync::penalty::{Refusals, Refused};
 
@@ -70,8 +71,24 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
         lines.push("warning  the store failed: nothing more can be written".to_owned());
     }
     lines.extend(status.listening.iter().map(|address| format!("listens  {address}")));
+    lines.extend(status.discovery.iter().map(|means| format!("looks    {}", means_line(means))));
     lines.extend(status.peers.iter().map(|peer| format!("peer     {}", super::peers::line(peer, &people))));
     lines
+}
+
+/// By which means members are looked for, and how that goes.
+fn means_line(means: &MeansStatus) -> String {
+    let MeansStatus { means, server, condition, found } = means;
+    let place = match means {
+        Means::Lan => "on the local network".to_owned(),
+        Means::Rendezvous => format!("at {}", text::line(server.as_deref().unwrap_or("?"))),
+        Means::Dht => "in the BitTorrent network's table".to_owned(),
+    };
+    match condition {
+        Condition::Starting => format!("{place}: beginning"),
+        Condition::Working => format!("{place}: found {found} so far"),
+        Condition::Failing(why) => format!("{place}: not now, {}", text::line(why)),
+    }
 }
 
 /// What was refused how often, in words.

@@ -8,6 +8,8 @@
 //! - [`lobby`]: knocks, until two people are in one room
 //! - [`penalty`]: what is held against whom
 //! - [`ticket`]: one word that lets its holder into a room
+//! - [`discovery`]: finding members without being told an address
+//! - [`rendezvous`]: a server that introduces
 //! - [`node`]: the one loop in which everything meets
 //! - [`transport`]: connections over TCP, as events
 //!
@@ -16,7 +18,9 @@
 
 pub mod book;
 pub mod channel;
+mod clock;
 pub mod conversation;
+pub mod discovery;
 pub mod engine;
 pub mod limits;
 pub mod lobby;
@@ -24,6 +28,7 @@ pub mod node;
 mod overlay;
 mod pace;
 pub mod penalty;
+pub mod rendezvous;
 mod session;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 mod driver;
 mod events;
+mod finding;
 mod keeper;
 mod network;
 mod requests;
@@ -58,6 +59,8 @@ pub struct Options {
     pub makes_room: bool,
     /// Whether to dial, be it named, kept or learned addresses.
     pub dials: bool,
+    /// How to find members without being told an address; only where `dials`.
+    pub discovery: crate::discovery::Settings,
     /// Whether a person is there who can answer knocks.
     pub attended: bool,
     /// Whether everyone who knocks is let in.

@@ -38,6 +38,7 @@ mod turns;
 
 pub use event::{CloseReason, DialError, TransportEvent};
 pub use listener::ListenError;
+pub(crate) use listener::bind;
 pub use patience::TransportLimits;
 
 /// Why a frame was not taken.
@@ -95,6 +96,14 @@ enum State {
     Open(Outbox),
 }
 
+/// How somebody is dialled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Direct(SocketAddr),
+    /// By a server that joins us with whoever is known so there.
+    Relay(SocketAddr, crate::rendezvous::Slot),
+}
+
 /// How a handshake ended.
 type Greeted = Result<(TcpStream, Established), Failure>;
 
@@ -141,7 +150,7 @@ impl Transport {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn listen(&mut self, address: SocketAddr) -> Result<SocketAddr, ListenError> {
-        let listener: TcpListener = listener::bind(address)?;
+        let listener: TcpListener = bind(address)?;
         let address = listener.local_addr().map_err(ListenError::Failed)?;
         self.accepting.add(listener);
         Ok(address)
@@ -154,13 +163,19 @@ impl Transport {
 
     /// Dials; no number is given twice. Ends in `Connected` or `DialFailed` with this id, unless [closed](Self::close) before.
     pub fn dial(&mut self, address: SocketAddr, offer: Offer) -> ConnectionId {
+        self.dial_by(Way::Direct(address), offer)
+    }
+
+    /// As [`dial`](Self::dial), whichever way it is to whoever is dialled.
+    pub(crate) fn dial_by(&mut self, way: Way, offer: Offer) -> ConnectionId {
+        let (Way::Direct(address) | Way::Relay(address, _)) = way;
         let id = self.new_id();
         let limits = self.limits;
         let handle = if self.slots.values().filter(|slot| slot.dialed || slot.is_open()).count()
             < limits.connections
         {
             self.greetings
-                .spawn(async move { greeting::dial(address, offer, limits).await.map_err(Failure::Dialed) })
+                .spawn(async move { greeting::dial(way, offer, limits).await.map_err(Failure::Dialed) })
         } else {
             self.greetings.spawn(async { Err(Failure::Dialed(DialError::TooMany)) })
         };

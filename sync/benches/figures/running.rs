@@ -40,6 +40,7 @@ pub(crate) fn options() -> Options {
         ticket: None,
         makes_room: false,
         dials: true,
+        discovery: replica_sync::discovery::Settings::default(),
         attended: false,
         open: false,
         maintains: true,

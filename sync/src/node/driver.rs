@@ -14,10 +14,13 @@ use tokio::task::JoinSet;
 
 use crate::book::Book;
 use crate::channel::Answers;
+use crate::clock::{Clock, millis};
 use crate::conversation::{ConnectionId, Tag};
-use crate::engine::{Command, Engine, Event, Input, Now, Output, Row};
+use crate::discovery::{Discovery, Told};
+use crate::engine::{Command, Engine, Event, Input, Output, Row};
 use crate::limits::REFUSALS_NEWS;
 use crate::lobby::{Lobby, Me};
+use crate::node::finding::Detours;
 use crate::node::keeper::{Job, Keeper, Kept};
 use crate::node::{Listen, NodeError, NodeEvent, Options, Request};
 use crate::penalty::Refused;
@@ -52,6 +55,8 @@ pub(super) struct Driver {
     /// Knockers to be let into a room that is yet to be made.
     pub(super) makes_room_for: Vec<(ConnectionId, AuthorKey)>,
     pub(super) listening: Vec<SocketAddr>,
+    pub(super) discovery: Discovery,
+    pub(super) detours: Detours,
     /// Whether a connection came or went, so that this machine's addresses may be others now.
     pub(super) may_have_moved: bool,
     /// How many refusals were told of, and when there may be more to tell.
@@ -64,31 +69,13 @@ pub(super) struct Driver {
     pub(super) next_room: Option<crate::ticket::Ticket>,
 }
 
-/// The shell's clock: the one place where time enters.
-#[derive(Debug)]
-pub(super) struct Clock {
-    start: std::time::Instant,
-}
-
-impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the shell's clock is the one place where time enters")]
-    fn new() -> Self {
-        Self { start: std::time::Instant::now() }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the shell's clock is the one place where time enters")]
-    pub(super) fn now(&self) -> Now {
-        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Now { monotonic_ms: millis(self.start.elapsed()), wall_ms: millis(wall) }
-    }
-}
-
 /// What woke the loop.
 enum Step {
     Request(Option<Request>),
     Network(TransportEvent),
     Kept(Option<Kept>),
     LookedUp((String, bool, Option<SocketAddr>)),
+    Found(Told),
     Told,
     Tick,
 }
@@ -108,11 +95,14 @@ impl Driver {
             .clone()
             .or_else(|| home.state().nick.clone())
             .unwrap_or_else(|| "someone".to_owned());
+        let clock = Clock::new();
+        let mut place = [0; 16];
+        rng.fill_bytes(&mut place);
         let me = Me { identity: home.identity().clone(), name, nonce: KnockNonce(nonce) };
         let mut driver = Self {
             home,
             options,
-            clock: Clock::new(),
+            clock,
             rng,
             transport: Transport::new(TransportLimits::default(), Answers::default()),
             engine: None,
@@ -127,6 +117,8 @@ impl Driver {
             next_admission: ADMISSION_TAGS,
             makes_room_for: Vec::new(),
             listening: Vec::new(),
+            discovery: Discovery::new(clock, place),
+            detours: Detours::default(),
             may_have_moved: false,
             refusals_told: 0,
             refusals_due_ms: 0,
@@ -137,6 +129,9 @@ impl Driver {
         driver.prepare_home()?;
         if driver.options.listen != Listen::Nowhere {
             driver.listen()?;
+        }
+        if driver.options.dials {
+            driver.discovery.start(&driver.options.discovery);
         }
         driver.open_first_room().await?;
         Ok(driver)
@@ -172,6 +167,7 @@ impl Driver {
                 self.handle(Input::StoreFailed);
             }
             Step::LookedUp((address, knock, found)) => self.on_looked_up(address, knock, found),
+            Step::Found(told) => self.on_found(told),
             Step::Tick => self.handle(Input::Tick),
             Step::Told | Step::Request(_) => {}
         }
@@ -197,6 +193,7 @@ impl Driver {
             Some(kept) = async { Some(keeper.as_mut()?.next().await) }, if keeper.is_some() => Step::Kept(kept),
             request = requests.recv(), if !requests.is_closed() || !requests.is_empty() => Step::Request(request),
             event = self.transport.next_event(), if is_room_for_more => Step::Network(event),
+            told = self.discovery.next() => Step::Found(told),
             Some(Ok(found)) = self.lookups.join_next(), if !self.lookups.is_empty() => Step::LookedUp(found),
             () = tokio::time::sleep(Duration::from_millis(wait.unwrap_or(0))), if wait.is_some() => Step::Tick,
         }
@@ -235,6 +232,7 @@ impl Driver {
                 Output::Wait(_) => {
                     let addresses = self.reachable_at().into_iter().map(Into::into).collect();
                     self.handle(Input::Command(0, Command::Reachable(addresses)));
+                    self.announce();
                 }
             }
         };
@@ -383,10 +381,6 @@ impl Driver {
 fn turns_away(reason: ByeReason) -> bool {
     use ByeReason::{InviteExpired, InviteRevoked, InviteUnknown, InviteUsedUp, NotMember, Removed};
     matches!(reason, NotMember | Removed | InviteExpired | InviteUsedUp | InviteUnknown | InviteRevoked)
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Tags from here on are the loop's own: a handle counts from 1.

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use crate::book::Trouble;
 use crate::channel::{Answers, Credentials, Offer, Peer, RoomKey};
+use crate::clock::millis;
 use crate::conversation::ConnectionId;
+use crate::discovery::rendezvous_of;
 use crate::engine::{Command, Input};
 use crate::limits::TICKET_ADDRESSES_MAX;
 use crate::lobby::{Output as Lobbied, Situation};
-use crate::node::driver::{Driver, millis};
+use crate::node::driver::Driver;
+use crate::node::finding::Detours;
 use crate::node::{Listen, NodeError, NodeEvent};
 use crate::penalty::Refused;
 use crate::ticket::Ticket;
-use crate::transport::{DialError, ListenError, TransportEvent};
+use crate::transport::{DialError, ListenError, TransportEvent, Way};
 use crate::wire::{ByeReason, Frame, encode};
 use replica::identity::Identity;
 
@@ -24,6 +27,7 @@ impl Driver {
         match event {
             TransportEvent::Connected { id, address, dialed, peer, binding } => {
                 let named = self.dials.remove(&id).map_or_else(|| address.to_string(), |(named, _)| named);
+                self.detours.worked(&named);
                 let situation = self.situation();
                 match peer {
                     Peer::Member(room, proof) if Some(room) == self.room() => {
@@ -78,11 +82,12 @@ impl Driver {
         if !self.options.dials {
             return;
         }
-        if let Ok(address) = named.parse() {
+        let host = Detours::route(&named).map_or_else(|| named.clone(), |route| route.server);
+        if let Ok(address) = host.parse() {
             return self.on_looked_up(named, knock, Some(address));
         }
         self.lookups.spawn(async move {
-            let found = tokio::net::lookup_host(&named).await.ok().and_then(|mut found| found.next());
+            let found = tokio::net::lookup_host(&host).await.ok().and_then(|mut found| found.next());
             (named, knock, found)
         });
     }
@@ -93,11 +98,16 @@ impl Driver {
             Some(credentials) if !knock => Offer::Member(Box::new(credentials)),
             _ => Offer::Knock(Box::new(self.home.identity().clone())),
         };
-        let id = self.transport.dial(address, offer);
+        let way =
+            Detours::route(&named).map_or(Way::Direct(address), |route| Way::Relay(address, route.slot));
+        let id = self.transport.dial_by(way, offer);
         self.dials.insert(id, (named, knock));
     }
 
     fn on_dial_failed(&mut self, named: String, knock: bool, error: DialError) {
+        if let Some(detour) = self.detours.failed(&named) {
+            self.try_address(detour);
+        }
         let is_other = matches!(error, DialError::RoomRefused | DialError::Handshake(_));
         let trouble = if is_other { Trouble::RoomRefused } else { Trouble::Unreachable };
         let now = self.clock.now().monotonic_ms;
@@ -212,6 +222,7 @@ impl Driver {
         let rooms = self.credentials().into_iter().collect();
         let knocks = (self.options.attended || self.options.open) && !self.lobby.is_moving();
         self.transport.set_answers(Answers { rooms, knocks });
+        self.announce();
     }
 
     /// Listens where the options say.
@@ -264,7 +275,9 @@ impl Driver {
     pub(super) fn ticket(&self, invite: Option<[u8; 32]>) -> Option<Ticket> {
         let room = self.room()?;
         let state = self.home.state().room(&room)?;
-        let addresses = self.reachable_at().iter().map(SocketAddr::to_string).collect();
+        let servers = state.peers.iter().filter(|it| rendezvous_of(it).is_some()).cloned();
+        let addresses = self.reachable_at().into_iter().map(|address| address.to_string());
+        let addresses = servers.chain(addresses).take(TICKET_ADDRESSES_MAX).collect();
         Some(Ticket { room, secret: state.secret.0, invite, addresses })
     }
 }

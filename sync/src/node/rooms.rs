@@ -8,6 +8,7 @@ use replica::store::StoreError;
 
 use crate::book::Source;
 use crate::conversation::{Conversation, SayError, Tag, check_message, check_name, first_entry};
+use crate::discovery::{rendezvous_address, rendezvous_of};
 use crate::engine::{Command, Engine, Event, Input, Settings};
 use crate::limits::HOME_DRAFTS_MAX;
 use crate::node::driver::Driver;
@@ -185,9 +186,12 @@ impl Driver {
         let mut engine = Engine::new(conversation, settings, self.clock.now());
         self.keep_peers(room);
         let name = self.home.state().room(&room).map_or(String::new(), |room| room.name.clone());
-        let peers = self.home.state().room(&room).map(|room| room.peers.clone()).unwrap_or_default();
+        let kept = self.home.state().room(&room).map(|room| room.peers.clone()).unwrap_or_default();
+        let (servers, peers): (Vec<String>, _) = kept.into_iter().partition(|it| rendezvous_of(it).is_some());
         if self.options.dials {
             engine.dial_all(&peers);
+            let servers = servers.iter().filter_map(|it| rendezvous_of(it)).map(str::to_owned);
+            self.discovery.use_servers(servers);
         }
         self.engine = Some(engine);
         self.insist_on_nick();
@@ -240,9 +244,10 @@ impl Driver {
         }
     }
 
-    /// Addresses that were named are kept with the room.
+    /// Addresses and servers that were named are kept with the room.
     pub(super) fn keep_peers(&mut self, room: RoomId) {
-        let peers = self.options.peers.clone();
+        let servers = self.options.discovery.rendezvous.iter().map(|server| rendezvous_address(server));
+        let peers: Vec<String> = self.options.peers.iter().cloned().chain(servers).collect();
         let kept = self.home.change(|state| {
             if let Some(known) = state.room_mut(&room) {
                 let new: Vec<String> = peers.into_iter().filter(|peer| !known.peers.contains(peer)).collect();

@@ -7,6 +7,7 @@ use replica::entry::Invite;
 use replica::id::{AuthorKey, ChainId, Digest, EntryId, RoomId};
 
 use crate::book::{Book, Known, Trouble};
+use crate::discovery::MeansStatus;
 use crate::engine::{Engine, Standing};
 use crate::node::driver::Driver;
 use crate::penalty::Refusals;
@@ -134,6 +135,8 @@ pub struct Status {
     pub documents_in_use: usize,
     /// Where connections are accepted.
     pub listening: Vec<SocketAddr>,
+    /// By which means members are looked for.
+    pub discovery: Vec<MeansStatus>,
     /// What was refused since the node runs.
     pub refused: Refusals,
     /// Whether the store failed: nothing more can be written.
@@ -169,6 +172,7 @@ impl Driver {
             behind: 0,
             documents_in_use: 0,
             listening: self.listening.clone(),
+            discovery: self.discovery.status().cloned().collect(),
             refused: self.transport.refusals().clone(),
             is_read_only: false,
         };

@@ -23,6 +23,7 @@ fn options() -> Options {
         ticket: None,
         makes_room: true,
         dials: true,
+        discovery: crate::discovery::Settings::default(),
         attended: true,
         open: false,
         maintains: true,

@@ -7,8 +7,9 @@ use replica::id::AuthorKey;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::channel::Peer;
+use crate::channel::{Established, Peer};
 use crate::conversation::ConnectionId;
+use crate::discovery::Ring;
 use crate::limits::REFUSALS_LOGGED_PER_SECOND;
 use crate::penalty::{Penalties, Refusals, Refused, Verdict, subscriber};
 use crate::transport::greeting::{self, ReceiveError};
@@ -79,6 +80,22 @@ impl Transport {
 
     /// Takes whoever connects, unless there are too many or it is banned. True if it was refused.
     pub(super) fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr) -> bool {
+        let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
+        self.greet(address, async move { greeting::receive(socket, &answers, time).await })
+    }
+
+    /// Takes a call that waits at a server. It counts as a connection from there.
+    pub(crate) fn pick_up(&mut self, ring: Ring) {
+        let (answers, limits) = (Arc::clone(&self.answers), self.limits);
+        let address = ring.server;
+        self.greet(address, async move { greeting::pick_up(ring, &answers, limits).await });
+    }
+
+    fn greet(
+        &mut self,
+        address: SocketAddr,
+        greeting: impl Future<Output = Result<(TcpStream, Established), ReceiveError>> + Send + 'static,
+    ) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let pause = match self.door.penalties.of_address(address.ip(), self.door.now_ms()) {
             Verdict::Welcome => None,
@@ -98,13 +115,11 @@ impl Transport {
             self.make_place();
         }
         let id = self.new_id();
-        let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
         let handle = self.greetings.spawn(async move {
             if let Some(pause) = pause {
                 sleep(pause).await;
             }
-            let greeted = greeting::receive(socket, &answers, time).await;
-            greeted.map_err(|error| super::Failure::Received(error.refused()))
+            greeting.await.map_err(|error| super::Failure::Received(error.refused()))
         });
         self.tasks.insert(handle.id(), id);
         self.slots.insert(id, Slot { address, dialed: false, author: None, state: State::Greeting(handle) });

@@ -9,8 +9,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::channel::{Answers, Established, HandshakeError, Initiator, Offer, Responder};
+use crate::discovery::Ring;
 use crate::limits::STRANGER_MESSAGE_BYTES_MAX;
-use crate::transport::{DialError, TransportLimits};
+use crate::rendezvous::{Answer, Request, read_message, write_message};
+use crate::transport::{DialError, TransportLimits, Way};
 
 /// Why whoever connected is no peer.
 #[derive(Debug, thiserror::Error)]
@@ -25,11 +27,11 @@ pub(super) enum ReceiveError {
 
 /// Connects and shows the offer.
 pub(super) async fn dial(
-    address: SocketAddr,
+    way: Way,
     offer: Offer,
     limits: TransportLimits,
 ) -> Result<(TcpStream, Established), DialError> {
-    let connected = timeout(limits.connect_time, TcpStream::connect(address)).await;
+    let connected = timeout(limits.connect_time, connect(way)).await;
     let mut socket = connected.map_err(|_| DialError::Timeout)??;
     // A port of this machine where nobody listens may be picked for our own end, and TCP then connects it to itself.
     if socket.local_addr()? == socket.peer_addr()? {
@@ -39,6 +41,38 @@ pub(super) async fn dial(
     let handshake = timeout(limits.handshake_time, initiate(&mut socket, offer));
     let established = handshake.await.map_err(|_| DialError::Timeout)??;
     Ok((socket, established))
+}
+
+/// A connection to whoever is there, or at the other end of a server.
+async fn connect(way: Way) -> io::Result<TcpStream> {
+    let (server, request) = match way {
+        Way::Direct(address) => return TcpStream::connect(address).await,
+        Way::Relay(server, slot) => (server, Request::Call(slot)),
+    };
+    join(server, &request).await
+}
+
+/// Has a server join a new connection with another one.
+async fn join(server: SocketAddr, request: &Request) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(server).await?;
+    socket.set_nodelay(true)?;
+    write_message(&mut socket, request).await?;
+    match read_message(&mut socket).await? {
+        Answer::Joined => Ok(socket),
+        Answer::No(refusal) => Err(io::Error::other(refusal)),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// Takes a call that waits at a server, and answers whoever calls.
+pub(super) async fn pick_up(
+    ring: Ring,
+    answers: &Answers,
+    limits: TransportLimits,
+) -> Result<(TcpStream, Established), ReceiveError> {
+    let request = Request::PickUp(ring.cookie);
+    let joined = timeout(limits.connect_time, join(ring.server, &request)).await;
+    receive(joined.map_err(|_| ReceiveError::Silent)??, answers, limits.handshake_time).await
 }
 
 async fn initiate(socket: &mut TcpStream, offer: Offer) -> Result<Established, DialError> {

@@ -42,7 +42,7 @@ impl From<io::Error> for ListenError {
 }
 
 /// Listens at an address; at `[::]` for IPv4 too, or only for it where there is no IPv6.
-pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
     match bind_exactly(address) {
         Err(ListenError::NotHere | ListenError::Failed(_))
             if address.is_ipv6() && address.ip().is_unspecified() =>

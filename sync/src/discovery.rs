@@ -1,0 +1,281 @@
+//! Finding members without being told an address.
+//!
+//! Each means is a task: it announces where we are and looks who else is there, under a tag that only those with the
+//! room's secret can compute. What it finds are addresses to try, and nothing is believed of them: the handshake proves
+//! who answers, and the book gives up what comes to nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::clock::Clock;
+use crate::limits::SIGHTINGS_WAITING_MAX;
+
+mod dht;
+mod lan;
+mod rendezvous;
+mod tag;
+
+pub use tag::Means;
+pub(crate) use tag::Tag;
+
+/// Which means to use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Multicast DNS on the local network.
+    pub lan: bool,
+    /// Servers that introduce (`host:port`).
+    pub rendezvous: Vec<String>,
+    /// The nodes of the distributed hash table to begin with; none does not use it.
+    pub dht: Option<Vec<String>>,
+}
+
+/// How a means stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Beginning.
+    Starting,
+    /// Looking, and announcing where we are if we can be reached.
+    Working,
+    /// Not at the moment, or not here, for this reason.
+    Failing(String),
+}
+
+/// One means as [`Status`](crate::node::Status) lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeansStatus {
+    /// Which.
+    pub means: Means,
+    /// Which server, where there may be several.
+    pub server: Option<String>,
+    /// How it stands.
+    pub condition: Condition,
+    /// Members' addresses found so far, each time counted.
+    pub found: u64,
+}
+
+/// The server that an address of a ticket or a home stands for, if it is no peer's.
+#[must_use]
+pub fn rendezvous_of(address: &str) -> Option<&str> {
+    address.strip_prefix(RENDEZVOUS_PREFIX)
+}
+
+/// A server as an address in tickets and homes.
+#[must_use]
+pub fn rendezvous_address(server: &str) -> String {
+    format!("{RENDEZVOUS_PREFIX}{server}")
+}
+
+const RENDEZVOUS_PREFIX: &str = "rendezvous:";
+
+/// What is announced: whose member we are, and where we listen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Announcement {
+    /// None while there is no room.
+    pub(crate) secret: Option<[u8; 32]>,
+    /// Where others reach us; none if we do not listen.
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// What a task tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// A member may be at one of these addresses; behind a server, if at none of them.
+    Found { addresses: Vec<SocketAddr>, relay: Option<Route> },
+    /// Somebody wants to be joined with us there.
+    Ring(Ring),
+    /// This machine's addresses may be others now.
+    Moved,
+}
+
+/// A way to a member by a server that joins two connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// The server, as it was named.
+    pub(crate) server: String,
+    /// Under what the member is known there.
+    pub(crate) slot: crate::rendezvous::Slot,
+}
+
+/// A call that waits at a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring {
+    /// The server.
+    pub(crate) server: SocketAddr,
+    /// Which call.
+    pub(crate) cookie: crate::rendezvous::Cookie,
+}
+
+/// All means at work.
+#[derive(Debug)]
+pub(crate) struct Discovery {
+    tasks: JoinSet<()>,
+    announcement: watch::Sender<Announcement>,
+    told: mpsc::Receiver<(usize, News)>,
+    sender: mpsc::Sender<(usize, News)>,
+    means: BTreeMap<usize, (MeansStatus, AbortHandle)>,
+    next_index: usize,
+    clock: Clock,
+    slot: crate::rendezvous::Slot,
+}
+
+#[derive(Debug)]
+enum News {
+    Told(Told),
+    Condition(Condition),
+}
+
+impl Discovery {
+    /// Nothing yet. The nonce tells us from other members, and from ourselves as we were before.
+    pub(crate) fn new(clock: Clock, nonce: [u8; 16]) -> Self {
+        let (sender, told) = mpsc::channel(SIGHTINGS_WAITING_MAX);
+        let (announcement, _) = watch::channel(Announcement::default());
+        Self {
+            tasks: JoinSet::new(),
+            announcement,
+            told,
+            sender,
+            means: BTreeMap::new(),
+            next_index: 0,
+            clock,
+            slot: crate::rendezvous::Slot(nonce),
+        }
+    }
+
+    /// Begins with the local network and the table, as far as they are wanted.
+    pub(crate) fn start(&mut self, settings: &Settings) {
+        if settings.lan {
+            self.begin(Means::Lan, None, lan::run);
+        }
+        if let Some(bootstrap) = settings.dht.clone() {
+            self.begin(Means::Dht, None, |desk| dht::run(desk, bootstrap));
+        }
+    }
+
+    /// Uses these servers from now on, and no others: those of one room are not told of another.
+    pub(crate) fn use_servers(&mut self, servers: impl Iterator<Item = String>) {
+        let servers: BTreeSet<String> = servers.take(RENDEZVOUS_MAX).collect();
+        self.means.retain(|_, (means, task)| {
+            let stays = means.server.as_ref().is_none_or(|server| servers.contains(server));
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for server in servers {
+            if !self.means.values().any(|(means, _)| means.server.as_ref() == Some(&server)) {
+                self.begin(Means::Rendezvous, Some(server.clone()), |desk| rendezvous::run(desk, server));
+            }
+        }
+    }
+
+    /// Says from now on that we are there.
+    pub(crate) fn announce(&mut self, announcement: Announcement) {
+        self.announcement.send_if_modified(|last| {
+            let is_news = *last != announcement;
+            *last = announcement;
+            is_news
+        });
+    }
+
+    /// What comes next; never, if nothing is looked for.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn next(&mut self) -> Told {
+        loop {
+            // `sender` lives here, so this never ends.
+            let Some((index, news)) = self.told.recv().await else { std::future::pending().await };
+            let Some((means, _)) = self.means.get_mut(&index) else { continue };
+            match news {
+                News::Condition(condition) => {
+                    tracing::debug!(means = %means.means, server = ?means.server, ?condition, "discovery");
+                    means.condition = condition;
+                }
+                News::Told(told) => {
+                    means.found += u64::from(matches!(told, Told::Found { .. }));
+                    return told;
+                }
+            }
+        }
+    }
+
+    /// How each means stands.
+    pub(crate) fn status(&self) -> impl Iterator<Item = &MeansStatus> {
+        self.means.values().map(|(means, _)| means)
+    }
+
+    fn begin<F>(&mut self, means: Means, server: Option<String>, run: impl FnOnce(Desk) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let index = self.next_index;
+        self.next_index += 1;
+        let desk = Desk {
+            index,
+            sender: self.sender.clone(),
+            announcement: self.announcement.subscribe(),
+            clock: self.clock,
+            slot: self.slot,
+        };
+        let task = self.tasks.spawn(run(desk));
+        self.means
+            .insert(index, (MeansStatus { means, server, condition: Condition::Starting, found: 0 }, task));
+    }
+}
+
+/// What a task works with.
+#[derive(Debug)]
+struct Desk {
+    index: usize,
+    sender: mpsc::Sender<(usize, News)>,
+    announcement: watch::Receiver<Announcement>,
+    clock: Clock,
+    slot: crate::rendezvous::Slot,
+}
+
+impl Desk {
+    async fn tell(&self, told: Told) {
+        // Nobody listens any more: then this task is about to end.
+        self.sender.send((self.index, News::Told(told))).await.ok();
+    }
+
+    async fn condition(&self, condition: Condition) {
+        self.sender.send((self.index, News::Condition(condition))).await.ok();
+    }
+
+    /// What is to be announced now, with the tags that hold, each with its day.
+    fn wanted(&mut self, means: Means) -> Wanted {
+        let Announcement { secret, addresses } = self.announcement.borrow_and_update().clone();
+        let days = tag::days(self.clock.now().wall_ms);
+        let tags =
+            secret.iter().flat_map(|secret| days.clone().map(|day| (tag::tag(secret, means, day), day)));
+        Wanted { tags: tags.collect(), secret: secret.unwrap_or_default(), addresses }
+    }
+
+    /// Waits until that is something else.
+    async fn changed(&mut self) {
+        let until_next = tag::until_next(self.clock.now().wall_ms);
+        tokio::select! {
+            changed = self.announcement.changed() => {
+                if changed.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            () = tokio::time::sleep(std::time::Duration::from_millis(until_next)) => {}
+        }
+    }
+}
+
+/// What is to be announced and looked for.
+#[derive(Clone, Debug)]
+struct Wanted {
+    tags: BTreeMap<Tag, u64>,
+    secret: [u8; 32],
+    addresses: Vec<SocketAddr>,
+}
+
+/// Servers in use at once: a ticket names one or two.
+const RENDEZVOUS_MAX: usize = 8;

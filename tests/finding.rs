@@ -1,0 +1,115 @@
+//! Finding each other without being told an address.
+
+use std::process::Command;
+
+use crate::network::Network;
+use crate::program::{Home, Running};
+
+/// Two members of one room who have never met and know no address of each other.
+fn strangers() -> (Home, Home, String) {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    ann.send("who is there?");
+    let ticket = ann.invite();
+    (ann, bob, ticket)
+}
+
+/// A server, and where it is.
+fn rendezvous(listen: &str, more: &[&str], on: impl Fn(&Command) -> Command) -> (Running, String) {
+    let home = Home::new("nobody");
+    let command = home.command(&[&["--json", "--listen", listen, "rendezvous"], more].concat());
+    let mut server = Running::start(on(&command));
+    let line = server.wait("the address of the rendezvous", |line| line["type"] == "listening");
+    let address = line["addr"].as_str().unwrap().to_owned();
+    assert!(!home.path().exists(), "a rendezvous keeps nothing");
+    (server, address)
+}
+
+fn talk(ann: &mut Running, bob: &mut Running) {
+    bob.reads("who is there?");
+    bob.say("it is me");
+    ann.reads("it is me");
+    ann.say("welcome");
+    bob.reads("welcome");
+}
+
+#[test]
+fn two_with_one_ticket_meet_at_a_rendezvous_which_the_ticket_names() {
+    let (_server, at) = rendezvous("127.0.0.1:0", &[], clone);
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    ann.send("who is there?");
+    let mut serving = ann.start(&["--json", "--listen", "127.0.0.1:0", "--rendezvous", &at, "serve"]);
+    serving.wait("where ann listens", |line| line["type"] == "listening");
+    serving.terminate();
+    // The rendezvous is kept, and the ticket names it; ann listens elsewhere when bob comes.
+    let ticket = ann.invite();
+    let mut at_ann = ann.chat("127.0.0.1:0", &[]);
+    let mut at_bob = bob.chat("127.0.0.1:0", &["--peer", &ticket]);
+    talk(&mut at_ann, &mut at_bob);
+    at_bob.terminate();
+    assert_eq!(bob.texts(), ["who is there?", "it is me", "welcome"]);
+}
+
+#[test]
+fn two_who_cannot_reach_each_other_are_joined_by_a_rendezvous_that_relays() {
+    let Some(mut network) = Network::new(3) else { return };
+    // Both reach the server, and neither the other.
+    let (left, right) = (network.switch(&[0, 2]), network.switch(&[1, 2]));
+    let (_server, _) = rendezvous("[::]:7401", &["--relay"], |command| network.on(2, command));
+    let (ann, bob, ticket) = strangers();
+    let at = |switch| format!("{}:7401", Network::address(switch, 2));
+    let (at_left, at_right) = (at(left), at(right));
+    let chat = ["--json", "--no-lan", "--rendezvous"];
+    let of_ann = ann.command(&[&chat[..], &[&at_left]].concat());
+    let of_bob = bob.command(&[&chat[..], &[&at_right, "--peer", &ticket]].concat());
+    let mut at_ann = Running::start(network.on(0, &of_ann));
+    let mut at_bob = Running::start(network.on(1, &of_bob));
+    talk(&mut at_ann, &mut at_bob);
+}
+
+#[test]
+fn two_with_one_ticket_find_each_other_on_a_local_network() {
+    let Some(mut network) = Network::new(2) else { return };
+    network.switch(&[0, 1]);
+    let (ann, bob, ticket) = strangers();
+    let mut at_ann = Running::start(network.on(0, &ann.command(&["--json"])));
+    let mut at_bob = Running::start(network.on(1, &bob.command(&["--json", "--peer", &ticket])));
+    talk(&mut at_ann, &mut at_bob);
+}
+
+#[test]
+fn a_network_that_comes_later_is_noticed() {
+    let Some(mut network) = Network::new(2) else { return };
+    let (ann, bob, ticket) = strangers();
+    let mut at_ann = Running::start(network.on(0, &ann.command(&["--json"])));
+    let mut at_bob = Running::start(network.on(1, &bob.command(&["--json", "--peer", &ticket])));
+    // Both are up, and alone.
+    at_ann.say("nobody?");
+    at_ann.reads("nobody?");
+    at_bob.say("nobody here");
+    at_bob.wait("a draft", |line| line["type"] == "draft");
+    network.switch(&[0, 1]);
+    talk(&mut at_ann, &mut at_bob);
+}
+
+#[test]
+fn two_with_one_ticket_find_each_other_in_a_distributed_hash_table() {
+    let nodes = mainline::Testnet::builder(20).bind_address(std::net::Ipv4Addr::LOCALHOST).build().unwrap();
+    let first = nodes.bootstrap.join(",");
+    assert!(nodes.bootstrap.iter().all(|node| node.starts_with("127.")), "nothing leaves this machine");
+    let (ann, bob, ticket) = strangers();
+    let mut at_ann = ann.chat("127.0.0.1:0", &["--dht", "--dht-bootstrap", &first]);
+    let mut at_bob = bob.chat("127.0.0.1:0", &["--dht", "--dht-bootstrap", &first, "--peer", &ticket]);
+    talk(&mut at_ann, &mut at_bob);
+}
+
+fn clone(command: &Command) -> Command {
+    let mut clone = Command::new(command.get_program());
+    clone.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => clone.env(name, value),
+            None => clone.env_remove(name),
+        };
+    }
+    clone
+}
