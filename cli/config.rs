@@ -142,6 +142,8 @@ impl Config {
             attended: false,
             open: self.open,
             maintains: role == Role::Serves,
+            // What has the home for a moment only is waited for.
+            shares: matches!(role, Role::Dials | Role::Serves),
         }
     }
 }

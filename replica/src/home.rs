@@ -244,6 +244,13 @@ pub fn is_exposed(folder: &Path) -> bool {
     is_open && folder.join(IDENTITY_FILE).exists()
 }
 
+/// Whether another process has a home open just now.
+#[must_use]
+pub fn is_open_elsewhere(folder: &Path) -> bool {
+    File::open(folder.join(LOCK_FILE))
+        .is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Thirty-two random bytes from the system: for keys, for secrets and as a seed of all other randomness.
 ///
 /// # Errors
@@ -256,6 +263,8 @@ pub fn draw_seed() -> Result<[u8; 32], HomeError> {
 }
 
 const STATE_FILE: &str = "state.json";
+
+const LOCK_FILE: &str = "lock";
 
 /// What the key's file is called in a home.
 pub const IDENTITY_FILE: &str = "identity";
@@ -273,7 +282,7 @@ fn make_folder(folder: &Path) -> Result<File, HomeError> {
         // Somebody made it for us. If it cannot be closed to others, every start says so.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).ok();
     }
-    take_lock(&folder.join("lock"))
+    take_lock(&folder.join(LOCK_FILE))
 }
 
 /// Draws a new key.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Why text is not an identifier.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,18 @@ macro_rules! id {
                 bytes.try_into().map(Self).map_err(|_| wrong)
             }
         }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(de::Error::custom)
+            }
+        }
     };
 }
 
@@ -74,7 +87,7 @@ id!(
 );
 
 /// One author's entries from one home, in sequence: the author and a random number drawn by the home.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct ChainId {
     /// Whose entries.
     pub author: AuthorKey,

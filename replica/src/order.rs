@@ -5,6 +5,8 @@
 //! when someone whose own clock was right contradicts a time more than a day in the future, a new era opens and
 //! order is by true clocks again.
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::EntryId;
 use crate::limits::TIME_MS_MAX;
 
@@ -15,7 +17,7 @@ mod tests;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Where an entry stands in time, derived. Greater than the clock of everything its author had seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct Clock {
     /// Opened anew when a time that cannot be true is contradicted.
     pub era: u32,
@@ -94,7 +96,7 @@ fn contradicts(claimed: u64, previous: Previous, latest: u64) -> bool {
 }
 
 /// A row's full place in the conversation: 46 bytes that sort as the order does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct OrderKey {
     /// The derived clock.
     pub clock: Clock,

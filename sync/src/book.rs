@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     FOUND_ADDRESSES_MAX, FOUND_FAILURES_MAX, FOUND_PAUSE, LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN,
@@ -46,7 +47,7 @@ pub struct Known {
 }
 
 /// Why an address did not become a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Trouble {
     /// Nothing answers there.
     Unreachable,
@@ -171,6 +172,15 @@ impl Book {
         let is_back = |until_ms| source > Source::Found || until_ms <= now_ms;
         if matches!(known.state, State::GivenUp(until_ms) if is_back(until_ms)) {
             known.state = State::Due(now_ms);
+        }
+    }
+
+    /// Whatever waits after failures may be dialled now, as if it had not failed.
+    pub fn retry_all(&mut self, now_ms: u64) {
+        for known in self.addresses.values_mut() {
+            if let State::Due(_) | State::GivenUp(_) = known.state {
+                (known.state, known.failures, known.trouble) = (State::Due(now_ms), 0, None);
+            }
         }
     }
 

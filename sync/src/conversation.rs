@@ -13,6 +13,7 @@ use replica::id::{AuthorKey, ChainId, EntryId, Position, RoomId, StoreId};
 use replica::identity::Identity;
 use replica::limits::TIME_MS_MAX;
 use replica::members::Members;
+use serde::{Deserialize, Serialize};
 
 mod batch;
 mod gate;
@@ -27,7 +28,7 @@ pub use gate::{BlockKind, Offence, Received};
 use crate::limits::{DRAFTS_MAX, MET_MAX};
 
 /// A connection, as the shell numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct ConnectionId(pub u64);
 
 /// What a caller put on a command, to know its outcome by.
@@ -65,7 +66,7 @@ pub struct Landed {
 }
 
 /// Why something cannot be said.
-#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum SayError {
     /// Empty, or over the limit.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -33,7 +34,7 @@ pub struct Settings {
 }
 
 /// How a means stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Condition {
     /// Beginning.
     Starting,
@@ -44,7 +45,7 @@ pub enum Condition {
 }
 
 /// One means as [`Status`](crate::node::Status) lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct MeansStatus {
     /// Which.
     pub means: Means,

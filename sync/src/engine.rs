@@ -202,6 +202,11 @@ impl Engine {
                 self.replan();
                 Ok(())
             }
+            Command::Redial => {
+                self.book.retry_all(self.now.monotonic_ms);
+                self.replan();
+                Ok(())
+            }
             Command::HangUp => {
                 self.hang_up(ByeReason::Leaving, "leaving");
                 Ok(())

@@ -4,13 +4,14 @@
 //! requests to it. What happens comes as [`Events`], of which only so many wait: whoever starts a node reads them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use replica::home::{Home, HomeError};
 use replica::id::{AuthorKey, RoomId};
 use replica::order::OrderKey;
 use replica::store::StoreError;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -18,6 +19,7 @@ mod driver;
 mod events;
 mod finding;
 mod keeper;
+mod local;
 mod network;
 mod requests;
 mod rooms;
@@ -31,6 +33,7 @@ use crate::penalty::Refusals;
 use crate::ticket::Ticket;
 
 pub use events::Events;
+pub use local::{AttachError, Attached};
 pub use status::{Fork, InviteStatus, MemberStatus, PeerStatus, Role, Status};
 
 /// Where a node listens.
@@ -67,10 +70,12 @@ pub struct Options {
     pub open: bool,
     /// Whether documents are brought up to date in the background. Without it the log alone is kept.
     pub maintains: bool,
+    /// Whether other processes of the same user may work through this node while it has the home open.
+    pub shares: bool,
 }
 
 /// Something a node tells. Text and names in it are from peers: not to be shown as they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum NodeEvent {
     /// Connections are accepted here.
@@ -119,6 +124,11 @@ pub enum NodeEvent {
         /// Which address.
         address: String,
     },
+    /// Another process runs the node from now on, since the one that did ended. Told by whoever works through it.
+    HolderChanged {
+        /// Whether it is this one.
+        is_ours: bool,
+    },
     /// So much was refused since the node runs. Told a moment after there was more of it.
     Refused(Refusals),
     /// The store failed, so that nothing more is written; or a room could not be opened.
@@ -166,6 +176,17 @@ pub enum NodeError {
     /// What was to be written was refused.
     #[error(transparent)]
     Say(#[from] crate::conversation::SayError),
+    /// The process that has the home open will not let this one work through it.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// What failed in the process that has the home open, in its words.
+    #[error("{words}")]
+    Elsewhere {
+        /// Its words.
+        words: String,
+        /// Whether what is stored is damaged.
+        is_damage: bool,
+    },
     /// The node has stopped.
     #[error("the node has stopped")]
     Stopped,
@@ -190,6 +211,8 @@ pub(crate) enum Request {
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
     Block { author: AuthorKey, blocked: bool, answer: Answer<()> },
+    Attach { number: u32, attach: local::Attach, guest: local::Guest },
+    Detach(u32),
     Stop(oneshot::Sender<()>),
 }
 
@@ -204,10 +227,34 @@ impl Node {
     pub async fn start(home: Home, options: Options) -> Result<(Self, Events), NodeError> {
         let (requests, asked) = mpsc::channel(REQUESTS_MAX);
         let (events, told) = mpsc::channel(events::BATCHES_MAX);
-        let driver = driver::Driver::start(home, options, events).await?;
+        let driver = driver::Driver::start(home, options, events, requests.downgrade()).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run(asked));
         Ok((Self { requests, tasks, next_tag: 0 }, Events::new(told)))
+    }
+
+    /// Works through the node of the process that has a home open. What that node tells comes here too; of what it told
+    /// before, what still holds is told first.
+    ///
+    /// Of the options, name, peers and ticket count, and whether to dial, to let everyone in, and who answers knocks.
+    ///
+    /// # Errors
+    /// When there is no such process, or it will not have us.
+    pub async fn attach(folder: &Path, options: &Options) -> Result<(Self, Events, Attached), AttachError> {
+        let attach = local::Attach {
+            nick: options.nick.clone(),
+            peers: options.peers.clone(),
+            ticket: options.ticket.as_ref().map(ToString::to_string),
+            dials: options.dials,
+            attended: options.attended,
+            open: options.open,
+        };
+        let (pump, attached) = local::attach(folder, attach).await?;
+        let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+        let (events, told) = mpsc::channel(events::BATCHES_MAX);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(pump.run(asked, events));
+        Ok((Self { requests, tasks, next_tag: 0 }, Events::new(told), attached))
     }
 
     /// Has something done; its outcome comes as an event with the tag answered here.
@@ -218,10 +265,18 @@ impl Node {
     /// # Cancel safety
     /// Dropped before it is done, the command may or may not be carried out.
     pub async fn command(&mut self, command: Command) -> Result<Tag, NodeError> {
-        self.next_tag += 1;
-        let tag = self.next_tag;
-        self.requests.send(Request::Command(tag, command)).await.map_err(|_| NodeError::Stopped)?;
+        let tag = self.next_tag + 1;
+        self.command_as(tag, command).await?;
         Ok(tag)
+    }
+
+    /// Has something done under a tag of the caller's: that of a command whose outcome another node did not tell.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn command_as(&mut self, tag: Tag, command: Command) -> Result<(), NodeError> {
+        self.next_tag = self.next_tag.max(tag);
+        self.requests.send(Request::Command(tag, command)).await.map_err(|_| NodeError::Stopped)
     }
 
     /// Up to `count` rows before (older than) a place in the order, or the newest; newest first.

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use replica::id::AuthorKey;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     ANSWER_DELAY_MAX, DEBT_BANNED, DEBT_FORGIVEN, DEBT_OF_PEERS, DEBT_OF_STRANGERS, LOOPBACK_LENIENCE,
@@ -21,7 +22,7 @@ use crate::limits::{
 mod tests;
 
 /// Why something was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Refused {
     /// The first message of a handshake fits no room here: a wrong secret, or noise.
     NoRoom,
@@ -126,7 +127,7 @@ impl Refused {
 }
 
 /// How often what was refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Refusals([u64; Refused::ALL.len()]);
 
 impl Refusals {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use replica::graph::Tip;
 use replica::id::{AuthorKey, Digest, Position};
+use serde::{Deserialize, Serialize};
 
 use crate::book::Endpoint;
 use crate::conversation::ConnectionId;
@@ -59,7 +60,7 @@ pub(crate) struct Session {
 }
 
 /// How two replicas stand, as far as one of them knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Standing {
     /// Equal digests, or nothing known to be missing on either side until the next are told.
     Agreed,

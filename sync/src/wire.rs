@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use replica::id::{AuthorKey, ChainId, Digest, EntryId, StoreId};
 use replica::identity::{Identity, Purpose, Signature, verify};
+use serde::{Deserialize, Serialize};
 
 use crate::limits::BYE_TEXT_BYTES_MAX;
 
@@ -228,7 +229,7 @@ pub struct Ping {
 }
 
 /// See [`Frame::Bye`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Bye {
     /// For the program.
     pub reason: ByeReason,
@@ -246,7 +247,7 @@ impl Bye {
 }
 
 /// Why a peer ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum ByeReason {
     /// The program ends or goes offline.
     Leaving,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::archive::Batch;
 use crate::id::{AuthorKey, Digest, Position, StoreId};
 use crate::limits::{MESSAGE_BYTES_MAX, STORE_VALUE_BYTES_MAX, TIME_MS_MAX};
 use crate::store::{Damage, Row, Store, StoreError, Write, row};
 
 /// A message that waits for its author to be admitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Draft {
     /// When it was written, in milliseconds since 1970.
     pub written_ms: u64,

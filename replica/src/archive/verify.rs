@@ -1,5 +1,6 @@
 //! Going through everything.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::Archive;
@@ -9,7 +10,7 @@ use crate::id::{Digest, Position};
 use crate::store::{BlockNumber, StoreError};
 
 /// What [`Archive::verify`] went through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Verification {
     /// SHA-256 over the ids of all entries in order: equal on every replica with the same history.
     pub digest: Digest,

@@ -44,6 +44,7 @@ pub(crate) fn options() -> Options {
         attended: false,
         open: false,
         maintains: true,
+        shares: false,
     }
 }
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use chacha20poly1305::aead::Aead as _;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::limits::{SIGHTING_ADDRESSES_MAX, SIGHTING_BYTES};
@@ -17,7 +18,7 @@ use crate::wire::Address;
 mod tests;
 
 /// By which means members look for each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum Means {
     /// Multicast DNS on the local network.
     Lan,

@@ -2,6 +2,7 @@
 
 use replica::archive::{Batch, StoredBlock};
 use replica::id::{AuthorKey, EntryId, Position};
+use serde::{Deserialize, Serialize};
 
 use crate::book::Trouble;
 use crate::conversation::{ConnectionId, Tag};
@@ -54,7 +55,7 @@ pub enum Input {
 }
 
 /// What someone here can want.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum Command {
     /// Say something.
@@ -80,11 +81,14 @@ pub enum Command {
     Dial(String),
     /// An address was found where a member may be.
     Found(String),
+    /// Dial every known address that is not connected now, however often it failed.
+    Redial,
     /// End the membership.
     Leave,
     /// End all connections.
     HangUp,
     /// Be reachable at these addresses from now on.
+    #[serde(skip)]
     Reachable(Vec<Address>),
 }
 

@@ -6,6 +6,7 @@ use replica::entry::{Entry, Kind};
 use replica::id::{AuthorKey, EntryId, Position};
 use replica::limits::PREVIEW_ENTRIES_MAX;
 use replica::preview;
+use serde::{Deserialize, Serialize};
 
 use crate::conversation::ConnectionId;
 use crate::engine::{Engine, Event, Output};
@@ -14,7 +15,7 @@ use crate::penalty::Refused;
 use crate::wire::Frame;
 
 /// A message whose past is not here: authentic, and nothing more is known of it. It is not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Glimpse {
     /// Which entry.
     pub id: EntryId,

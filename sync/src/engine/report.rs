@@ -5,6 +5,7 @@ use replica::documents::PageRow;
 use replica::entry::Entry;
 use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
 use replica::order::OrderKey;
+use serde::{Deserialize, Serialize};
 
 use crate::book::Trouble;
 use crate::conversation::{ConnectionId, Conversation, SayError, Tag};
@@ -13,7 +14,7 @@ use crate::penalty::Refused;
 use crate::wire::Bye;
 
 /// One entry as people read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Row {
     /// Which entry.
     pub id: EntryId,
@@ -72,7 +73,7 @@ impl Row {
 }
 
 /// Something worth telling.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub enum Event {
     /// An entry is durable and has its place.
@@ -205,6 +206,27 @@ impl Engine {
         self.conversation.is_read_only()
             || self.conversation.is_settled()
                 && self.sessions.values().all(|session| session.is_handed_over(durable))
+    }
+
+    /// What was told of the connections that stand, as if it happened now: for who listens from here on.
+    #[must_use]
+    pub fn so_far(&self, now_ms: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        for session in self.sessions.values().filter(|session| session.hello.is_some()) {
+            let (connection, author) = (session.connection, session.author);
+            events.push(Event::PeerHere { connection, author });
+            if session.agreed.is_some() {
+                events.push(Event::Agreed {
+                    connection,
+                    author,
+                    address: session.address.clone(),
+                    sent: session.outgoing.sent,
+                    received: session.incoming.received,
+                    millis: now_ms.saturating_sub(session.connected_ms),
+                });
+            }
+        }
+        events
     }
 
     /// How each connected peer stands, ascending by connection.

@@ -22,6 +22,7 @@ use crate::limits::REFUSALS_NEWS;
 use crate::lobby::{Lobby, Me};
 use crate::node::finding::Detours;
 use crate::node::keeper::{Job, Keeper, Kept};
+use crate::node::local::Host;
 use crate::node::{Listen, NodeError, NodeEvent, Options, Request};
 use crate::penalty::Refused;
 use crate::transport::{Transport, TransportEvent, TransportLimits};
@@ -65,6 +66,8 @@ pub(super) struct Driver {
     /// What could not be told yet, oldest first.
     pub(super) backlog: VecDeque<NodeEvent>,
     pub(super) events: mpsc::Sender<VecDeque<NodeEvent>>,
+    /// Other processes that work through this node.
+    pub(super) host: Option<Host>,
     /// A ticket whose room is to be entered when the loop is back at its start.
     pub(super) next_room: Option<crate::ticket::Ticket>,
 }
@@ -86,6 +89,7 @@ impl Driver {
         home: Home,
         options: Options,
         events: mpsc::Sender<VecDeque<NodeEvent>>,
+        requests: mpsc::WeakSender<Request>,
     ) -> Result<Self, NodeError> {
         let mut rng = ChaCha8Rng::from_seed(draw_seed()?);
         let mut nonce = [0; 16];
@@ -124,6 +128,7 @@ impl Driver {
             refusals_due_ms: 0,
             backlog: VecDeque::new(),
             events,
+            host: None,
             next_room: None,
         };
         driver.prepare_home()?;
@@ -134,6 +139,11 @@ impl Driver {
             driver.discovery.start(&driver.options.discovery);
         }
         driver.open_first_room().await?;
+        if driver.options.shares {
+            let opened = Host::open(driver.home.folder(), requests);
+            driver.host =
+                opened.inspect_err(|error| tracing::warn!(%error, "no other process can share")).ok();
+        }
         Ok(driver)
     }
 
@@ -326,10 +336,6 @@ impl Driver {
         self.tell(NodeEvent::Engine(event));
     }
 
-    pub(super) fn tell(&mut self, event: NodeEvent) {
-        self.backlog.push_back(event);
-    }
-
     /// Lets connected peers have what is here and not there, says goodbye, lets the store finish, and ends.
     async fn stop(mut self, mut requests: mpsc::Receiver<Request>, done: Option<oneshot::Sender<()>>) {
         requests.close();
@@ -345,6 +351,9 @@ impl Driver {
         }
         self.handle(Input::Command(0, Command::HangUp));
         self.leave_store().await;
+        if let Some(host) = self.host.take() {
+            host.close().await;
+        }
         self.transport.shutdown(Some(Bye::new(ByeReason::Leaving, "leaving"))).await;
         drop(done);
     }

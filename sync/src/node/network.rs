@@ -198,7 +198,12 @@ impl Driver {
             let conversation = engine.conversation();
             conversation.is_alone() && !conversation.graph().is_empty()
         });
-        Situation { is_alone, is_open: self.options.open, now_ms: self.clock.now().monotonic_ms }
+        Situation { is_alone, is_open: self.is_open(), now_ms: self.clock.now().monotonic_ms }
+    }
+
+    /// Whether everyone who knocks is let in.
+    fn is_open(&self) -> bool {
+        self.options.open || self.any_guest(|guest| guest.open)
     }
 
     /// What we show in the room that is open.
@@ -220,7 +225,8 @@ impl Driver {
     /// Tells the transport what to answer from now on.
     pub(super) fn update_answers(&mut self) {
         let rooms = self.credentials().into_iter().collect();
-        let knocks = (self.options.attended || self.options.open) && !self.lobby.is_moving();
+        let is_attended = self.options.attended || self.any_guest(|guest| guest.attended);
+        let knocks = (is_attended || self.is_open()) && !self.lobby.is_moving();
         self.transport.set_answers(Answers { rooms, knocks });
         self.announce();
     }

@@ -34,6 +34,8 @@ impl Driver {
             Request::Block { author, blocked, answer } => {
                 drop(answer.send(block(&mut self.home, author, blocked).map_err(NodeError::from)));
             }
+            Request::Attach { number, attach, guest } => self.on_attach(number, attach, guest),
+            Request::Detach(number) => self.on_detach(number),
             Request::Stop(_) => {}
         }
     }

@@ -68,7 +68,7 @@ impl Driver {
     }
 
     /// Notes a ticket's room in the home, as the current one.
-    fn keep_ticket(&mut self, ticket: &Ticket) -> Result<(), NodeError> {
+    pub(super) fn keep_ticket(&mut self, ticket: &Ticket) -> Result<(), NodeError> {
         let ticket = ticket.clone();
         self.home.change(|state| {
             state.current_room = Some(ticket.room);

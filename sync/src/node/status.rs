@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use replica::entry::Invite;
 use replica::id::{AuthorKey, ChainId, Digest, EntryId, RoomId};
+use serde::{Deserialize, Serialize};
 
 use crate::book::{Book, Known, Trouble};
 use crate::discovery::MeansStatus;
@@ -14,7 +15,7 @@ use crate::penalty::Refusals;
 use crate::transport::Traffic;
 
 /// One peer, as [`Status`] lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PeerStatus {
     /// Who, once known.
     pub author: Option<AuthorKey>,
@@ -41,7 +42,7 @@ pub struct PeerStatus {
 }
 
 /// Somebody the room knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct MemberStatus {
     /// Who.
     pub author: AuthorKey,
@@ -52,7 +53,7 @@ pub struct MemberStatus {
 }
 
 /// An invite.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct InviteStatus {
     /// Its entry.
     pub id: EntryId,
@@ -69,7 +70,7 @@ pub struct InviteStatus {
 }
 
 /// What somebody is in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Role {
     /// A member who may remove others. The lower the rank the higher; the creator has 0.
     Admin(usize),
@@ -90,7 +91,7 @@ impl Role {
 }
 
 /// A key that was used from two places at once: a copied home, or one that was rolled back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Fork {
     /// Whose key.
     pub author: AuthorKey,
@@ -99,7 +100,7 @@ pub struct Fork {
 }
 
 /// How a node stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Status {
     /// The room and what this home calls it; none before there is one.
     pub room: Option<(RoomId, String)>,

@@ -27,6 +27,7 @@ fn options() -> Options {
         attended: true,
         open: false,
         maintains: true,
+        shares: false,
     }
 }
 

@@ -1,0 +1,308 @@
+//! The holder's end: the socket in the home, and what each guest is told.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::conversation::Tag;
+use crate::engine::{Command, Engine, Event, Input};
+use crate::limits::{GUEST_QUEUE_BYTES_MAX, GUESTS_MAX, LOCAL_PARTING_TIME};
+use crate::node::driver::Driver;
+use crate::node::local::asks::FromHolder;
+use crate::node::local::{Attach, Attached, SOCKET_FILE, connection, encode, is_own, short_path};
+use crate::node::{NodeEvent, Request};
+use crate::ticket::Ticket;
+
+/// What waits for a guest's socket, in order.
+#[derive(Debug)]
+pub(super) enum Queued {
+    /// An event: of these only so many bytes may wait.
+    Event(Arc<[u8]>),
+    /// What the guest asked for.
+    Answer(Vec<u8>),
+    /// Nothing follows.
+    End,
+}
+
+/// A guest, as the loop has it.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    pub(super) queue: mpsc::Sender<Queued>,
+    /// Bytes of events in the queue.
+    pub(super) queued: Arc<AtomicUsize>,
+    /// Dropped, it ends the guest's connection.
+    pub(super) _closing: oneshot::Sender<()>,
+}
+
+/// A guest with what it wants.
+#[derive(Debug)]
+struct Present {
+    guest: Guest,
+    attach: Attach,
+}
+
+/// The socket and the guests.
+#[derive(Debug)]
+pub(in crate::node) struct Host {
+    socket: PathBuf,
+    guests: BTreeMap<u32, Present>,
+    tasks: JoinSet<()>,
+}
+
+impl Host {
+    /// Opens the socket of a home. The one that a dead process left is replaced.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(in crate::node) fn open(folder: &Path, requests: mpsc::WeakSender<Request>) -> io::Result<Self> {
+        // Nobody else may connect before its mode is set.
+        let (aside, _folder) = short_path(folder, "socket.new")?;
+        match fs::remove_file(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&aside)?;
+        fs::set_permissions(&aside, Permissions::from_mode(0o600))?;
+        let socket = folder.join(SOCKET_FILE);
+        fs::rename(folder.join("socket.new"), &socket)?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, requests));
+        Ok(Self { socket, guests: BTreeMap::new(), tasks })
+    }
+
+    /// Tells every guest. Whoever reads too slowly is let go: it comes back and reads what it missed.
+    fn tell(&mut self, event: &NodeEvent) {
+        if self.guests.is_empty() {
+            return;
+        }
+        let whole = frame(event);
+        self.guests.retain(|number, present| match as_told_to(*number, event) {
+            Told::AsItIs => push(&present.guest, whole.as_ref()),
+            Told::Otherwise(event) => push(&present.guest, frame(&event).as_ref()),
+            Told::Nothing => true,
+        });
+    }
+
+    /// Lets every guest have what was told, then ends.
+    pub(in crate::node) async fn close(mut self) {
+        fs::remove_file(&self.socket).ok();
+        for present in self.guests.values() {
+            present.guest.queue.try_send(Queued::End).ok();
+        }
+        let parted = async { while self.tasks.join_next().await.is_some() {} };
+        // The one that accepts ends with the loop's queue, which is closed by now.
+        tokio::time::timeout(LOCAL_PARTING_TIME, parted).await.ok();
+    }
+}
+
+/// What a guest hears of an event.
+enum Told {
+    AsItIs,
+    Otherwise(NodeEvent),
+    Nothing,
+}
+
+/// Outcomes of commands are for whoever gave them.
+fn as_told_to(guest: u32, event: &NodeEvent) -> Told {
+    let NodeEvent::Engine(event) = event else { return Told::AsItIs };
+    let Some(tag) = tag_of(event) else { return Told::AsItIs };
+    let mut event = event.clone();
+    match &mut event {
+        // The loop's own, for somebody who knocked.
+        Event::Refused { .. } if owner(tag) == LOOP => return Told::AsItIs,
+        Event::Draft { tag: theirs, .. } if owner(tag) != guest => *theirs = None,
+        _ if owner(tag) != guest => return Told::Nothing,
+        Event::Draft { tag: theirs, .. } => *theirs = Some(tag & TAG_MASK),
+        Event::Written { tag, .. } | Event::Invited { tag, .. } | Event::Refused { tag, .. } => {
+            *tag &= TAG_MASK;
+        }
+        _ => {}
+    }
+    Told::Otherwise(NodeEvent::Engine(event))
+}
+
+/// Whether the node's own handle hears of an event.
+fn is_for_handle(event: &NodeEvent) -> bool {
+    let NodeEvent::Engine(event) = event else { return true };
+    tag_of(event).is_none_or(|tag| owner(tag) == 0 || owner(tag) == LOOP)
+        || matches!(event, Event::Draft { .. })
+}
+
+fn tag_of(event: &Event) -> Option<Tag> {
+    match event {
+        Event::Draft { tag, .. } => *tag,
+        Event::Written { tag, .. } | Event::Invited { tag, .. } | Event::Refused { tag, .. } => Some(*tag),
+        _ => None,
+    }
+}
+
+/// A guest's tag as the loop has it.
+pub(super) fn tag_of_guest(guest: u32, tag: Tag) -> Tag {
+    Tag::from(guest) << 32 | tag & TAG_MASK
+}
+
+/// Whose tag it is: a guest's number, 0 for the node's own handle.
+fn owner(tag: Tag) -> u32 {
+    u32::try_from(tag >> 32).unwrap_or(LOOP)
+}
+
+const TAG_MASK: Tag = u32::MAX as Tag;
+
+/// The owner of the loop's own tags.
+const LOOP: u32 = 1 << 31;
+
+fn frame(event: &NodeEvent) -> Option<Arc<[u8]>> {
+    // What cannot be written as JSON is no event.
+    encode(&FromHolder::Event(event.clone())).ok().map(Arc::from)
+}
+
+/// Queues a frame. Says whether the guest is to be kept.
+fn push(guest: &Guest, frame: Option<&Arc<[u8]>>) -> bool {
+    let Some(frame) = frame else { return true };
+    let queued = guest.queued.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
+    queued <= GUEST_QUEUE_BYTES_MAX && guest.queue.try_send(Queued::Event(Arc::clone(frame))).is_ok()
+}
+
+async fn accept(listener: UnixListener, requests: mpsc::WeakSender<Request>) {
+    let mut connections = JoinSet::new();
+    let mut number = 0;
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = listener.accept(), if connections.len() < GUESTS_MAX => accepted,
+            Some(_) = connections.join_next(), if connections.len() >= GUESTS_MAX => continue,
+            () = closed(&requests) => break,
+        };
+        match accepted {
+            Ok((stream, _)) if is_own(&stream).unwrap_or(false) => {
+                number = number % (LOOP - 1) + 1;
+                connections.spawn(connection::run(stream, number, requests.clone()));
+            }
+            Ok(_) => tracing::warn!("another user tried to use this home's socket"),
+            Err(error) => {
+                tracing::warn!(%error, "no process could be let in");
+                tokio::time::sleep(crate::limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Until the loop takes no more requests.
+async fn closed(requests: &mpsc::WeakSender<Request>) {
+    if let Some(requests) = requests.upgrade() {
+        requests.closed().await;
+    }
+}
+
+impl Driver {
+    /// Tells whoever listens: the handle, and every guest.
+    pub(in crate::node) fn tell(&mut self, event: NodeEvent) {
+        if let Some(host) = &mut self.host {
+            host.tell(&event);
+        }
+        if is_for_handle(&event) {
+            self.backlog.push_back(event);
+        }
+    }
+
+    pub(in crate::node) fn any_guest(&self, wants: impl Fn(&Attach) -> bool) -> bool {
+        self.host.iter().flat_map(|host| host.guests.values()).any(|present| wants(&present.attach))
+    }
+
+    pub(in crate::node) fn on_detach(&mut self, number: u32) {
+        if let Some(host) = &mut self.host {
+            host.guests.remove(&number);
+        }
+        self.update_answers();
+    }
+
+    /// Takes in a guest: tells it how things stand, in the form of what it would have heard since the start.
+    pub(in crate::node) fn on_attach(&mut self, number: u32, attach: Attach, guest: Guest) {
+        let ticket: Option<Ticket> = attach.ticket.as_ref().and_then(|ticket| ticket.parse().ok());
+        let pid = std::process::id();
+        let is_elsewhere =
+            ticket.as_ref().is_some_and(|ticket| self.room().is_some_and(|room| room != ticket.room));
+        if is_elsewhere {
+            send(&guest, &FromHolder::OtherRoom { pid });
+            guest.queue.try_send(Queued::End).ok();
+            return;
+        }
+        self.heed(&attach, ticket);
+        let state = self.home.state();
+        let room = self.room();
+        let mut named = self.options.peers.clone();
+        named.extend(room.and_then(|room| state.room(&room)).into_iter().flat_map(|it| it.peers.clone()));
+        let attached = Attached {
+            pid,
+            me: self.home.identity().key(),
+            room,
+            rooms: state.rooms.iter().map(|room| (room.id, room.name.clone())).collect(),
+            named,
+            dials: self.options.dials,
+        };
+        send(&guest, &FromHolder::Attached(attached));
+        for event in self.so_far() {
+            push(&guest, frame(&event).as_ref());
+        }
+        if let Some(host) = &mut self.host {
+            host.guests.insert(number, Present { guest, attach });
+        }
+        self.update_answers();
+    }
+
+    /// Does what a guest wants besides being told.
+    fn heed(&mut self, attach: &Attach, ticket: Option<Ticket>) {
+        if let Some(nick) = &attach.nick
+            && self.home.state().nick.as_ref() != Some(nick)
+        {
+            self.on_request(Request::Command(0, Command::SetNick(nick.clone())));
+        }
+        let mut peers = attach.peers.clone();
+        match ticket {
+            Some(ticket) if self.engine.is_none() => self.next_room = Some(ticket),
+            Some(ticket) => {
+                if let Err(error) = self.keep_ticket(&ticket) {
+                    tracing::warn!(%error, "the ticket was not kept");
+                }
+                peers.extend(ticket.addresses);
+            }
+            None => {}
+        }
+        if attach.dials {
+            self.book.retry_all(self.clock.now().monotonic_ms);
+            self.handle(Input::Command(0, Command::Redial));
+        }
+        for address in peers {
+            self.on_request(Request::Command(0, Command::Dial(address)));
+        }
+    }
+
+    fn so_far(&self) -> Vec<NodeEvent> {
+        let mut events: Vec<NodeEvent> =
+            self.listening.iter().map(|address| NodeEvent::Listening(*address)).collect();
+        if let Some(id) = self.room() {
+            let name = self.home.state().room(&id).map_or(String::new(), |room| room.name.clone());
+            events.push(NodeEvent::Room { id, name, is_new: false, left: None });
+        }
+        let now = self.clock.now().monotonic_ms;
+        let of_engine = self.engine.iter().flat_map(|engine: &Engine| engine.so_far(now));
+        events.extend(of_engine.map(NodeEvent::Engine));
+        events
+    }
+}
+
+/// Queues a frame that is not an event.
+fn send(guest: &Guest, frame: &FromHolder) {
+    if let Ok(frame) = encode(frame) {
+        guest.queue.try_send(Queued::Answer(frame)).ok();
+    }
+}
