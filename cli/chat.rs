@@ -41,11 +41,13 @@ use crate::time::LocalTime;
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
     let is_person = io::stdin().is_terminal();
     let mut home = open_home(config)?;
-    name_owner(config, &mut home, is_person, output)?;
+    if let Some(home) = home.home() {
+        name_owner(config, home, is_person, output)?;
+    }
     let mut options = config.options(Role::Serves);
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
     options.attended = is_person;
-    let options = Options { nick: home.state().nick.clone(), ..options };
+    let options = Options { nick: home.nick(), ..options };
     let mut signals = Signals::listen()?;
     let client = Client::start(home, options).await?;
     let source = source(config, is_person);

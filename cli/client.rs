@@ -1,11 +1,11 @@
-//! A running node and its events, for one subcommand.
+//! A running node and its events, for one subcommand: our own, or that of the process that has the home open.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::pin::pin;
 
 use replica::home::Home;
-use replica::id::AuthorKey;
+use replica::id::{AuthorKey, EntryId, Position, RoomId};
 use replica::order::OrderKey;
 use replica_sync::conversation::Tag;
 use replica_sync::discovery::rendezvous_of;
@@ -13,16 +13,31 @@ use replica_sync::engine::{Command, Event, Row};
 use replica_sync::node::{Events, Node, NodeError, NodeEvent, Options, Status, Verified};
 use replica_sync::ticket::Ticket;
 
-use crate::config::{Config, checked_nick};
+use crate::client::guest::{Guest, Reached, reach};
+use crate::client::opening::{check_room, enter_room};
 use crate::failure::{Exit, Failure};
 use crate::text;
 
+mod guest;
+mod opening;
+
+pub(crate) use opening::{Opened, nick_to_set, open_home, open_own_home, user_name};
+
 /// A node, and what it told that nobody has looked at yet: while an answer is awaited, its events must be read, or it
 /// would wait for us.
+///
+/// Where another process runs the node, and ends, this one goes on: it runs the node itself, or works through whoever
+/// was faster. What was asked meanwhile is asked again, what happened meanwhile is told.
 pub(crate) struct Client {
     node: Node,
     events: Events,
     queued: VecDeque<NodeEvent>,
+    /// What is needed to go on when the node's process ends, while that is another one.
+    guest: Option<Guest>,
+    /// Rows below this position were told again when the node changed, and may be told once more.
+    replayed_to: Position,
+    replayed: BTreeSet<EntryId>,
+    room: Option<RoomId>,
     /// Who we are.
     pub(crate) me: AuthorKey,
     /// The folder.
@@ -32,8 +47,31 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Starts a node in an open home.
-    pub(crate) async fn start(home: Home, options: Options) -> Result<Self, NodeError> {
+    /// Starts a node in a home, or works through the one that runs there.
+    pub(crate) async fn start(opened: Opened, options: Options) -> Result<Self, anyhow::Error> {
+        let config = match opened {
+            Opened::Here(home) => return Ok(Self::own(*home, options).await?),
+            Opened::There(config) => config,
+        };
+        let folder = config.home.clone();
+        match reach(&folder, config.unsealed.as_ref(), &options).await? {
+            Reached::Here(mut home) => {
+                enter_room(&mut home, &config)?;
+                Ok(Self::own(*home, options).await?)
+            }
+            Reached::There(node, events, attached) => {
+                check_room(&attached, &config)?;
+                let (me, named) = (attached.me, attached.named.clone());
+                let guest = Guest::new(folder.clone(), config.unsealed.clone(), options, attached);
+                let mut client = Self { guest: Some(guest), ..Self::new((node, events), me, folder, named) };
+                let entries = client.status().await?.entries;
+                client.guest.iter_mut().for_each(|guest| guest.holds(entries));
+                Ok(client)
+            }
+        }
+    }
+
+    async fn own(home: Home, mut options: Options) -> Result<Self, NodeError> {
         let me = home.identity().key();
         let folder = home.folder().to_owned();
         let room = options.ticket.as_ref().map(|ticket| ticket.room).or(home.state().current_room);
@@ -42,8 +80,36 @@ impl Client {
         named.extend(kept.into_iter().flat_map(|room| room.peers.iter().cloned()));
         named.extend(options.ticket.iter().flat_map(|ticket| ticket.addresses.iter().cloned()));
         named.retain(|address| rendezvous_of(address).is_none());
-        let (node, events) = Node::start(home, options).await?;
-        Ok(Self { node, events, queued: VecDeque::new(), me, home: folder, named })
+        if options.nick.is_none() && home.state().nick.is_none() && options.makes_room {
+            // Whoever was to name the owner had the home, and is gone.
+            options.nick = Some(user_name());
+        }
+        Ok(Self::new(Node::start(home, options).await?, me, folder, named))
+    }
+
+    fn new((node, events): (Node, Events), me: AuthorKey, home: PathBuf, named: Vec<String>) -> Self {
+        Self {
+            node,
+            events,
+            queued: VecDeque::new(),
+            guest: None,
+            replayed_to: 0,
+            replayed: BTreeSet::new(),
+            room: None,
+            me,
+            home,
+            named,
+        }
+    }
+
+    /// The process that runs the node, if it is another one.
+    pub(crate) fn holder(&self) -> Option<u32> {
+        self.guest.as_ref().map(Guest::holder)
+    }
+
+    /// Whether the node dials nobody, though it was asked to: another process runs it so.
+    pub(crate) fn is_kept_offline(&self) -> bool {
+        self.guest.as_ref().is_some_and(Guest::is_kept_offline)
     }
 
     /// The next event.
@@ -54,10 +120,20 @@ impl Client {
     /// # Cancel safety
     /// No event is lost.
     pub(crate) async fn next(&mut self) -> Result<NodeEvent, anyhow::Error> {
-        let event = match self.queued.pop_front() {
-            Some(event) => event,
-            None => self.events.recv().await.ok_or(NodeError::Stopped)?,
+        let event = loop {
+            let event = match self.queued.pop_front() {
+                Some(event) => Some(event),
+                None => self.events.recv().await,
+            };
+            match event {
+                Some(event) if self.is_told(&event) => {}
+                Some(event) => break event,
+                None => self.go_on().await?,
+            }
         };
+        if let Some(guest) = &mut self.guest {
+            guest.note(&event);
+        }
         if let NodeEvent::Failed(why) = &event {
             let what = format!("the store failed: {}", text::line(why));
             let next = "What was confirmed is kept. Check the disk, then run `replica verify`.";
@@ -67,7 +143,19 @@ impl Client {
     }
 
     pub(crate) async fn command(&mut self, command: Command) -> Result<Tag, NodeError> {
-        drive(self.node.command(command), &mut self.events, &mut self.queued).await
+        loop {
+            let asked = self.node.command(command.clone());
+            match drive(asked, &mut self.events, &mut self.queued).await {
+                Err(NodeError::Stopped) if self.guest.is_some() => self.go_on().await?,
+                Ok(tag) => {
+                    if let Some(guest) = &mut self.guest {
+                        guest.asks(tag, command);
+                    }
+                    return Ok(tag);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Has an entry written and waits until it is durable. Answers its row.
@@ -88,7 +176,7 @@ impl Client {
     }
 
     pub(crate) async fn block(&mut self, author: AuthorKey, blocked: bool) -> Result<(), NodeError> {
-        drive(self.node.block(author, blocked), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.block(author, blocked).await).await
     }
 
     pub(crate) async fn page(
@@ -96,32 +184,56 @@ impl Client {
         before: Option<OrderKey>,
         count: usize,
     ) -> Result<Vec<Row>, NodeError> {
-        drive(self.node.page(before, count), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.page(before, count).await).await
     }
 
     pub(crate) async fn status(&mut self) -> Result<Box<Status>, NodeError> {
-        drive(self.node.status(), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.status().await).await
     }
 
     pub(crate) async fn ticket(&mut self, invite: Option<[u8; 32]>) -> Result<Ticket, NodeError> {
-        drive(self.node.ticket(invite), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.ticket(invite).await).await
     }
 
     pub(crate) async fn accept(&mut self, name: String) -> Result<String, NodeError> {
-        drive(self.node.accept(name), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.accept(name.clone()).await).await
     }
 
     pub(crate) async fn verify(&mut self) -> Result<Verified, NodeError> {
-        drive(self.node.verify(), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.verify().await).await
     }
 
     pub(crate) async fn export(&mut self) -> Result<Vec<u8>, NodeError> {
-        drive(self.node.export(), &mut self.events, &mut self.queued).await
+        self.ask(async |node| node.export().await).await
     }
 
-    /// Ends the node in good order.
+    /// Ends the node in good order, if it is ours.
     pub(crate) async fn stop(mut self) {
         drive(self.node.stop(), &mut self.events, &mut self.queued).await;
+    }
+
+    /// Whether the node before told it already.
+    fn is_told(&mut self, event: &NodeEvent) -> bool {
+        match event {
+            NodeEvent::Engine(Event::Row(row)) => {
+                row.position < self.replayed_to && !self.replayed.insert(row.id)
+            }
+            NodeEvent::Room { id, .. } => self.room.replace(*id) == Some(*id),
+            _ => false,
+        }
+    }
+
+    /// Asks, and asks again whoever runs the node next if it ends meanwhile: no question does harm twice.
+    async fn ask<T>(
+        &mut self,
+        question: impl AsyncFn(&Node) -> Result<T, NodeError>,
+    ) -> Result<T, NodeError> {
+        loop {
+            match drive(question(&self.node), &mut self.events, &mut self.queued).await {
+                Err(NodeError::Stopped) if self.guest.is_some() => self.go_on().await?,
+                answer => return answer,
+            }
+        }
     }
 }
 
@@ -139,49 +251,4 @@ async fn drive<T>(
             Some(event) = events.recv() => queued.push_back(event),
         }
     }
-}
-
-/// Opens the home that was named, and the room, if one was.
-///
-/// # Errors
-/// When there is no such room, or the home cannot be used.
-pub(crate) fn open_home(config: &Config) -> Result<Home, anyhow::Error> {
-    let mut home = Home::open_with(&config.home, config.unsealed.as_ref())?;
-    if let Some(wanted) = &config.room {
-        let rooms = &home.state().rooms;
-        let by_name: Vec<_> = rooms.iter().filter(|room| room.name == *wanted).collect();
-        let by_id = rooms.iter().filter(|room| wanted.len() >= 4 && room.id.to_string().starts_with(wanted));
-        let found = if by_name.is_empty() { by_id.collect() } else { by_name };
-        let [room] = found.as_slice() else {
-            let names: Vec<String> = rooms
-                .iter()
-                .map(|room| format!("{} ({})", text::name(&room.name), &room.id.to_string()[..8]))
-                .collect();
-            let what = if found.is_empty() { "there is no room" } else { "there is more than one room" };
-            let what = format!("{what} {} in this home", text::name(wanted));
-            let next = match names.as_slice() {
-                [] => "It has none yet: `replica` makes one, `replica join TICKET` enters one.".to_owned(),
-                names => format!("Its rooms are {}.", names.join(", ")),
-            };
-            return Err(Failure::new(Exit::Failed, what, next).into());
-        };
-        let id = room.id;
-        home.change(|state| state.current_room = Some(id))?;
-    }
-    Ok(home)
-}
-
-/// What this author is to be called, if that is to be set: what was named, or on the first run the user's name.
-pub(crate) fn nick_to_set(config: &Config, home: &Home) -> Option<String> {
-    match &config.nick {
-        Some(nick) => Some(nick.clone()),
-        None if home.state().nick.is_none() => Some(user_name()),
-        None => None,
-    }
-}
-
-/// What the system calls the user.
-pub(crate) fn user_name() -> String {
-    let of_system = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
-    of_system.filter_map(|name| checked_nick(&name).ok()).next().unwrap_or_else(|| "someone".to_owned())
 }

@@ -64,7 +64,7 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Status => status::run(config, output).await,
         Task::Peers => peers::run(config, output).await,
         Task::Identity { task } => identity::run(config, &task, output),
-        Task::Whoami => whoami::run(config, output),
+        Task::Whoami => whoami::run(config, output).await,
         Task::Doctor { repair } => doctor::run(config, repair, output).await,
         Task::Verify => status::verify(config, output).await,
         Task::Export { file } => export::run(config, &file, output).await,
@@ -76,14 +76,14 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
 
 /// A node for a subcommand that needs no more than what is here.
 async fn reader(config: &Config) -> anyhow::Result<Client> {
-    Ok(Client::start(open_home(config)?, config.options(Role::Reads)).await?)
+    Client::start(open_home(config)?, config.options(Role::Reads)).await
 }
 
 /// A node that writes or connects: on the first run its author gets a name.
 async fn writer(config: &Config, options: Options) -> anyhow::Result<Client> {
     let home = open_home(config)?;
     let nick = crate::client::nick_to_set(config, &home);
-    Ok(Client::start(home, Options { nick, ..options }).await?)
+    Client::start(home, Options { nick, ..options }).await
 }
 
 /// The room of a home, for who cannot do without.

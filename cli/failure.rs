@@ -7,7 +7,7 @@ use replica::home::HomeError;
 use replica::identity::sealed::UnsealError;
 use replica::store::StoreError;
 use replica_sync::conversation::SayError;
-use replica_sync::node::NodeError;
+use replica_sync::node::{AttachError, NodeError};
 use replica_sync::ticket::ParseTicketError;
 use replica_sync::wire::{Bye, ByeReason};
 
@@ -159,11 +159,16 @@ fn of_node(error: &NodeError) -> Explained {
         NodeError::Verify(replica::archive::VerifyError::Documents(_)) => {
             told(Exit::Store, error.to_string(), "Run `replica verify` once more; nothing was lost.")
         }
-        NodeError::Verify(verify) => {
-            let next = "`replica doctor --repair` keeps what can be read and sets the damaged folder aside; `replica sync` \
-                        then fetches the rest from your peers. Or put the home back from a backup.";
-            told(Exit::Store, with_causes(verify), next)
+        NodeError::Verify(verify) => told(Exit::Store, with_causes(verify), MEND),
+        NodeError::Attach(AttachError::Version { .. } | AttachError::OtherUser) => {
+            told(Exit::Store, error.to_string(), "End it first, or work in another home (--home DIR).")
         }
+        NodeError::Attach(AttachError::OtherRoom { .. }) => told(
+            Exit::Store,
+            error.to_string(),
+            "End it first, then run this again; or join from another home (--home DIR).",
+        ),
+        NodeError::Elsewhere { words, is_damage: true } => told(Exit::Store, words.clone(), MEND),
         NodeError::Say(say) => of_say(say),
         NodeError::NobodyKnocks => {
             told(Exit::Failed, error.to_string(), "Names of those who knock are shown when they do.")
@@ -171,6 +176,10 @@ fn of_node(error: &NodeError) -> Explained {
         other => Explained { exit: Exit::Failed, what: with_causes(other), next: None },
     }
 }
+
+/// What to do about damage.
+const MEND: &str = "`replica doctor --repair` keeps what can be read and sets the damaged folder aside; `replica sync` \
+                    then fetches the rest from your peers. Or put the home back from a backup.";
 
 /// Why something could not be written.
 pub(crate) fn of_say(error: &SayError) -> Explained {

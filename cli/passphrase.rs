@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal;
-use replica::home::{HomeError, IDENTITY_FILE, is_exposed, read_key};
+use replica::home::{HomeError, IDENTITY_FILE, is_exposed, is_open_elsewhere, read_key};
 use replica::identity::sealed::Passphrase;
 use replica::limits::PASSPHRASE_BYTES_MAX;
 
@@ -28,6 +28,10 @@ pub(crate) fn open_key(config: &mut Config, task: Option<&Task>, output: &mut Ou
             .note(&format!("Others can look into your home, with all that is said: run `chmod 700 {home}`."));
     }
     let path = config.home.join(IDENTITY_FILE);
+    // Whoever has the home open has its key.
+    if is_open_elsewhere(&config.home) {
+        return Ok(());
+    }
     let is_import = matches!(task, Some(Task::Identity { task: IdentityTask::Import { .. } }));
     // Whatever else is wrong with the key is said when the home is opened.
     if is_import || !matches!(read_key(&path, None), Err(HomeError::Sealed { .. })) {

@@ -19,6 +19,7 @@ mod offline;
 mod partitions;
 mod program;
 mod proxy;
+mod sharing;
 mod strace;
 mod sync_oracle;
 mod tidy;

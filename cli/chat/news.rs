@@ -91,6 +91,9 @@ impl Chat<'_> {
             NodeEvent::KnockRefused { address, bye } => {
                 self.note(&format!("{}. It goes on trying.", Failure::refused(&address, &bye)))?;
             }
+            NodeEvent::HolderChanged { is_ours: true } => {
+                self.note("The process that had this home open has ended; this one has it now.")?;
+            }
             NodeEvent::OtherRoom { address } if self.news.strangers.insert(address.clone()) => {
                 let why = Failure::other_room(&address);
                 if self.config.peers.contains(&address) && !self.is_person {

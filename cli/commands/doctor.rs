@@ -1,6 +1,7 @@
 //! `replica doctor`: what is wrong here, and what to do about it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use replica::archive::{Archive, Mended, Verification, VerifyError, mend};
@@ -9,7 +10,7 @@ use replica::id::StoreId;
 use replica::store::StoreError;
 use replica_sync::node::{Listen, NodeError, Options, PeerStatus};
 
-use crate::client::{Client, open_home};
+use crate::client::{Client, Opened, open_home, open_own_home};
 use crate::commands::meet::{meet, nobody_known};
 use crate::commands::room_name;
 use crate::config::{Config, Role};
@@ -66,19 +67,34 @@ impl Check {
 
 /// Looks at everything; with `repair`, mends what is damaged first.
 pub(crate) async fn run(config: &Config, repair: bool, output: &mut Output) -> anyhow::Result<Exit> {
-    let home = open_home(config)?;
-    let mut checks = vec![permissions(&home)];
+    let opened = if repair { Opened::Here(Box::new(open_own_home(config)?)) } else { open_home(config)? };
+    let mut checks = vec![permissions(&config.home)];
     let mut is_sound = true;
-    for room in home.state().rooms.clone() {
-        let (found, usable) = store(&home, &room, repair, output)?;
-        checks.push(found);
-        is_sound &= usable;
-    }
-    if home.state().rooms.is_empty() {
-        checks.push(Check::ok("store", "there is no room yet"));
-    }
-    if is_sound {
-        online(config, home, &mut checks).await?;
+    match opened {
+        Opened::Here(home) => {
+            for room in home.state().rooms.clone() {
+                let (found, usable) = store(&home, &room, repair, output)?;
+                checks.push(found);
+                is_sound &= usable;
+            }
+            if home.state().rooms.is_empty() {
+                checks.push(Check::ok("store", "there is no room yet"));
+            }
+            if is_sound {
+                let (client, unheard) = start(config, *home).await?;
+                online(config, client, unheard, &mut checks).await?;
+            }
+        }
+        there @ Opened::There(_) => {
+            let mut client = Client::start(there, config.options(Role::Serves)).await?;
+            if let Some(pid) = client.holder() {
+                checks.push(Check::ok("home", format!("process {pid} has it open; this is what it says")));
+            }
+            let found = store_elsewhere(&mut client).await;
+            is_sound = found.verdict != Verdict::Fail;
+            checks.push(found);
+            online(config, client, None, &mut checks).await?;
+        }
     }
     for check in &checks {
         if config.json {
@@ -98,9 +114,10 @@ pub(crate) async fn run(config: &Config, repair: bool, output: &mut Output) -> a
     })
 }
 
-fn permissions(home: &Home) -> Check {
-    let folder = home.folder().display();
-    if is_exposed(home.folder()) {
+fn permissions(folder: &Path) -> Check {
+    let is_exposed = is_exposed(folder);
+    let folder = folder.display();
+    if is_exposed {
         let what = format!("others can look into {folder}, where messages lie unencrypted");
         return Check::warn("permissions", what, format!("Close it to them: chmod 700 {folder}"));
     }
@@ -191,20 +208,41 @@ fn told(name: &str, mended: &Mended, verified: &Verification) -> Check {
     Check::warn("store", what, format!("`replica sync` fetches the rest from your peers.{notes}"))
 }
 
-/// What needs a running node: the listener, the clock and the peers.
-async fn online(config: &Config, home: Home, checks: &mut Vec<Check>) -> anyhow::Result<()> {
-    let options = config.options(Role::Serves);
-    let (mut client, unheard) = match Client::start(home, options.clone()).await {
-        Err(error @ NodeError::Listen { .. }) => {
-            let deaf = Options { listen: Listen::Nowhere, ..options };
-            (Client::start(open_home(config)?, deaf).await?, Some(error))
+/// Has the process that has the home open go through the store of its room.
+async fn store_elsewhere(client: &mut Client) -> Check {
+    match client.verify().await {
+        Ok(verified) => {
+            let all = text::count(u64::from(verified.entries), "entry");
+            Check::ok("store", format!("{all}, each signed, in order and as it was written"))
         }
-        started => (started?, None),
-    };
+        Err(NodeError::NoRoom) => Check::ok("store", "there is no room yet"),
+        Err(error) => Check::failed("store", &error.into()),
+    }
+}
+
+/// Starts a node; with it comes why it could not listen, if it could not.
+async fn start(config: &Config, home: Home) -> anyhow::Result<(Client, Option<anyhow::Error>)> {
+    let options = config.options(Role::Serves);
+    match Client::start(Opened::Here(Box::new(home)), options.clone()).await {
+        Err(error) if matches!(error.downcast_ref(), Some(NodeError::Listen { .. })) => {
+            let deaf = Options { listen: Listen::Nowhere, ..options };
+            Ok((Client::start(open_home(config)?, deaf).await?, Some(error)))
+        }
+        started => Ok((started?, None)),
+    }
+}
+
+/// What needs a running node: the listener, the clock and the peers.
+async fn online(
+    config: &Config,
+    mut client: Client,
+    unheard: Option<anyhow::Error>,
+    checks: &mut Vec<Check>,
+) -> anyhow::Result<()> {
     let time = if config.offline { Duration::ZERO } else { DIAL_TIME };
     let status = meet(&mut client, time, |_| false, |_| {}).await?.status;
     checks.push(match (unheard, &status.room) {
-        (Some(error), _) => Check::failed("listener", &error.into()),
+        (Some(error), _) => Check::failed("listener", &error),
         (None, _) if config.offline => Check::ok("listener", "--offline: not tried"),
         (None, Some(_)) => listener(&client.ticket(None).await?.addresses),
         (None, None) => listener(&status.listening.iter().map(ToString::to_string).collect::<Vec<_>>()),

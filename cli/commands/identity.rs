@@ -6,7 +6,7 @@ use replica::home::{Home, HomeError, export_key, read_key};
 use replica::identity::words;
 
 use crate::args::IdentityTask;
-use crate::client::open_home;
+use crate::client::open_own_home;
 use crate::config::Config;
 use crate::failure::Exit;
 use crate::output::Output;
@@ -22,7 +22,7 @@ pub(crate) fn run(config: &Config, task: &IdentityTask, output: &mut Output) -> 
 }
 
 fn export(config: &Config, file: &Path, output: &mut Output) -> anyhow::Result<Exit> {
-    let home = open_home(config)?;
+    let home = open_own_home(config)?;
     // A script that gives one passphrase means it for the file.
     let passphrase = match passphrase::given(config, Which::New)? {
         Some(new) => new,
@@ -63,7 +63,7 @@ fn import(config: &Config, file: &Path, output: &mut Output) -> anyhow::Result<E
 }
 
 fn change(config: &Config, remove: bool, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut home = open_home(config)?;
+    let mut home = open_own_home(config)?;
     if remove {
         home.set_passphrase(None)?;
         output.note("The key has no passphrase now: whoever can read the home can write as you.");

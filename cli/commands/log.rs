@@ -27,11 +27,13 @@ pub(crate) async fn run(
         is_kind && wanted.as_ref().is_none_or(|wanted| row.text.to_lowercase().contains(wanted))
     };
     let mut rows = last_rows(&mut client, count.unwrap_or(usize::MAX), is_wanted).await?;
+    let people = People::of_status(&*client.status().await?);
+    // Others may have the home while somebody reads.
+    client.stop().await;
     rows.reverse();
     if config.json {
         rows.iter().try_for_each(|row| output.json(&json::row(row)))?;
     } else {
-        let people = People::of_status(&*client.status().await?);
         let mut renderer = Renderer::new(LocalTime::of_system(), config.color, config.color);
         for row in &rows {
             renderer.row(row, &people).iter().try_for_each(|line| output.data(line))?;
@@ -41,7 +43,6 @@ pub(crate) async fn run(
         }
     }
     output.flush()?;
-    client.stop().await;
     Ok(Exit::Done)
 }
 

@@ -72,6 +72,12 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
         client.stop().await;
         return Err(super::room(&status).err().map_or_else(|| anyhow::anyhow!("no room"), Into::into));
     }
+    if client.is_kept_offline() {
+        let pid = client.holder().map_or_else(String::new, |pid| format!(" {pid}"));
+        client.stop().await;
+        let what = format!("process{pid} has this home open, and dials nobody");
+        return Err(Failure::new(Exit::Unreached, what, "End it first, then run this again.").into());
+    }
     let mut bar = Bar::new(!config.quiet && !config.json);
     let Met { watch, status, is_settled } =
         meet(&mut client, Duration::from_secs(timeout), |_| false, |status| bar.draw(status)).await?;

@@ -1,5 +1,6 @@
 //! `replica serve`
 
+use replica::home::HomeError;
 use replica_sync::engine::Event;
 use replica_sync::node::NodeEvent;
 
@@ -19,6 +20,11 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut options = config.options(Role::Serves);
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
     let mut client = writer(config, options).await?;
+    if let pid @ Some(_) = client.holder() {
+        // That one has its own idea of where to listen and when to end.
+        client.stop().await;
+        return Err(HomeError::Locked { pid }.into());
+    }
     let mut people = People::of_status(&*client.status().await?);
     let mut presence = Presence::default();
     let mut refusals_noted = 0;

@@ -59,6 +59,9 @@ pub(crate) async fn run(
                         output.flush()?;
                     }
                 }
+                NodeEvent::HolderChanged { is_ours: true } => {
+                    output.note("The process that had this home open has ended; this one has it now.");
+                }
                 NodeEvent::Listening(address) => output.note(&format!("listening at {address}")),
                 NodeEvent::KnockRefused { address, bye } => {
                     return Err(crate::failure::Failure::refused(&address, &bye).into());

@@ -1,0 +1,204 @@
+//! Working through another process, and going on without it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use replica::archive::Draft;
+use replica::home::{Home, HomeError};
+use replica::id::{AuthorKey, Position, RoomId};
+use replica::identity::Identity;
+use replica_sync::conversation::{ConnectionId, Tag};
+use replica_sync::engine::{Command, Event, Row};
+use replica_sync::node::{AttachError, Attached, Events, Node, NodeError, NodeEvent, Options, Status};
+
+use crate::client::Client;
+
+/// Who has a home now.
+pub(super) enum Reached {
+    Here(Box<Home>),
+    There(Node, Events, Attached),
+}
+
+/// Opens a home, or reaches the process that has it. One that has it for a moment only is waited for.
+///
+/// # Errors
+/// When it can be neither opened nor reached.
+pub(super) async fn reach(
+    folder: &Path,
+    key: Option<&Identity>,
+    options: &Options,
+) -> Result<Reached, NodeError> {
+    for _ in 0..TRIES {
+        match Home::open_with(folder, key) {
+            Ok(home) => return Ok(Reached::Here(Box::new(home))),
+            Err(HomeError::Locked { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match Node::attach(folder, options).await {
+            Ok((node, events, attached)) => return Ok(Reached::There(node, events, attached)),
+            Err(AttachError::NotServed) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    // Whoever has it does nothing for others: that is said as it always was.
+    Ok(Reached::Here(Box::new(Home::open_with(folder, key)?)))
+}
+
+/// What a client that works through another process keeps, to go on without it.
+pub(super) struct Guest {
+    folder: PathBuf,
+    key: Option<Identity>,
+    options: Options,
+    holder: Attached,
+    /// Commands whose outcome was not told.
+    unanswered: BTreeMap<Tag, Command>,
+    /// So much of the log was told.
+    held: Position,
+    room: Option<RoomId>,
+    /// Who is connected to the node.
+    here: BTreeMap<ConnectionId, AuthorKey>,
+}
+
+impl Guest {
+    pub(super) fn new(folder: PathBuf, key: Option<Identity>, options: Options, holder: Attached) -> Self {
+        let room = holder.room;
+        Self {
+            folder,
+            key,
+            options,
+            holder,
+            unanswered: BTreeMap::new(),
+            held: 0,
+            room,
+            here: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn holder(&self) -> u32 {
+        self.holder.pid
+    }
+
+    pub(super) fn is_kept_offline(&self) -> bool {
+        self.options.dials && !self.holder.dials
+    }
+
+    pub(super) fn holds(&mut self, entries: u64) {
+        self.held = self.held.max(Position::try_from(entries).unwrap_or(Position::MAX));
+    }
+
+    pub(super) fn asks(&mut self, tag: Tag, command: Command) {
+        // Of the others no outcome is told.
+        if !matches!(command, Command::Dial(_) | Command::HangUp | Command::Redial) {
+            self.unanswered.insert(tag, command);
+        }
+    }
+
+    /// Takes note of what is told.
+    pub(super) fn note(&mut self, event: &NodeEvent) {
+        match event {
+            NodeEvent::Room { id, .. } => self.room = Some(*id),
+            NodeEvent::Engine(event) => match event {
+                Event::Row(row) => self.held = self.held.max(row.position + 1),
+                Event::Draft { tag: Some(tag), .. }
+                | Event::Written { tag, .. }
+                | Event::Invited { tag, .. }
+                | Event::Refused { tag, .. } => drop(self.unanswered.remove(tag)),
+                Event::PeerHere { connection, author } => drop(self.here.insert(*connection, *author)),
+                Event::PeerGone { connection, .. } => drop(self.here.remove(connection)),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+impl Client {
+    /// The node's process is gone: runs the node here, or works through whoever has the home now.
+    ///
+    /// # Errors
+    /// When neither can be done, or the node was our own.
+    ///
+    /// # Cancel safety
+    /// The next call begins anew.
+    pub(super) async fn go_on(&mut self) -> Result<(), NodeError> {
+        // What it told last is read first.
+        while let Some(event) = self.events.recv().await {
+            self.queued.push_back(event);
+        }
+        let Some(guest) = &mut self.guest else { return Err(NodeError::Stopped) };
+        self.queued.iter().for_each(|event| guest.note(event));
+        let (mut node, events, attached) =
+            match reach(&guest.folder, guest.key.as_ref(), &guest.options).await? {
+                Reached::Here(home) => {
+                    let (node, events) = Node::start(*home, guest.options.clone()).await?;
+                    (node, events, None)
+                }
+                Reached::There(node, events, attached) => (node, events, Some(attached)),
+            };
+        let status = node.status().await?;
+        let is_same = guest.room.is_some() && status.room.as_ref().map(|(id, _)| *id) == guest.room;
+        let mut rows =
+            if is_same { rows_since(&node, guest.held, status.entries).await? } else { Vec::new() };
+        let mut told = Vec::new();
+        let mut unanswered = BTreeMap::new();
+        for (tag, command) in guest.unanswered.clone() {
+            match outcome(&mut rows, &status, tag, &command) {
+                Some(outcome) => told.extend(outcome),
+                None => {
+                    node.command_as(tag, command.clone()).await?;
+                    unanswered.insert(tag, command);
+                }
+            }
+        }
+        // From here on nothing waits: a caller that gives up before finds everything as it was.
+        told.extend(rows.into_iter().map(|row| Event::Row(Box::new(row))));
+        let gone = std::mem::take(&mut guest.here).into_iter();
+        let gone = gone.map(|(connection, author)| Event::PeerGone { connection, author });
+        self.queued.extend(gone.map(NodeEvent::Engine));
+        self.queued.push_back(NodeEvent::HolderChanged { is_ours: attached.is_none() });
+        self.queued.extend(told.into_iter().map(NodeEvent::Engine));
+        guest.unanswered = unanswered;
+        (self.node, self.events) = (node, events);
+        self.replayed_to = Position::try_from(status.entries).unwrap_or(Position::MAX);
+        match attached {
+            Some(attached) => guest.holder = attached,
+            None => self.guest = None,
+        }
+        Ok(())
+    }
+}
+
+/// What became of a message that the node before may have written without telling. Its row is taken from the rows.
+fn outcome(rows: &mut Vec<Row>, status: &Status, tag: Tag, command: &Command) -> Option<Vec<Event>> {
+    let Command::Say(text) = command else { return None };
+    if let Some(at) = rows.iter().position(|row| row.author == status.me && row.text == *text) {
+        let row = rows.remove(at);
+        return Some(vec![Event::Written { tag, id: row.id }, Event::Row(Box::new(row))]);
+    }
+    let (written_ms, text) = status.drafts.iter().find(|(_, draft)| draft == text)?.clone();
+    Some(vec![Event::Draft { tag: Some(tag), draft: Draft { written_ms, text } }])
+}
+
+/// The rows of a log from a position on, in its order.
+async fn rows_since(node: &Node, held: Position, entries: u64) -> Result<Vec<Row>, NodeError> {
+    let missing = usize::try_from(entries.saturating_sub(held.into())).unwrap_or(usize::MAX);
+    let mut rows = Vec::new();
+    let mut before = None;
+    while rows.len() < missing {
+        let page = node.page(before, PAGE_ROWS).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.key);
+        rows.extend(page.into_iter().filter(|row| row.position >= held));
+    }
+    rows.sort_by_key(|row| row.position);
+    Ok(rows)
+}
+
+/// Rows of one request.
+const PAGE_ROWS: usize = 512;
+
+/// How often the home is looked at again, and after what pause: for as long as a short command may have it.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(25);
