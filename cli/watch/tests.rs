@@ -37,6 +37,7 @@ pub(crate) fn peer(standing: Option<Standing>, failures: u32) -> PeerStatus {
         address: "a:1".to_owned(),
         standing,
         failures,
+        retry_ms: None,
         is_spare: false,
         is_other_room: false,
         missing_here: 0,

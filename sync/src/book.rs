@@ -78,6 +78,15 @@ enum Holder {
 }
 
 impl Known {
+    /// In how many milliseconds it may be dialled again, if it waits for that.
+    #[must_use]
+    pub fn retry_ms(&self, now_ms: u64) -> Option<u64> {
+        match self.state {
+            State::Due(at) => Some(at.saturating_sub(now_ms)),
+            _ => None,
+        }
+    }
+
     /// Whether there is nothing to dial: a connection stands, it is our own address, or it was given up.
     #[must_use]
     pub fn is_settled(&self) -> bool {

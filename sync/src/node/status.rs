@@ -27,6 +27,8 @@ pub struct PeerStatus {
     pub standing: Option<Standing>,
     /// Failed attempts to connect since it last worked.
     pub failures: u32,
+    /// In how many milliseconds it is dialled again, if it waits for that.
+    pub retry_ms: Option<u64>,
     /// Whether it is not dialled because there is no need: who is there is connected otherwise, or enough others are.
     pub is_spare: bool,
     /// Whether something answers there that is not our room.
@@ -146,6 +148,7 @@ pub struct Status {
 
 impl Driver {
     pub(super) fn status(&self) -> Status {
+        let now_ms = self.clock.now().monotonic_ms;
         let engine = self.engine.as_ref();
         let room = engine.map(|engine| engine.conversation().graph().room());
         let name = room.and_then(|room| self.home.state().room(&room)).map(|room| room.name.clone());
@@ -186,8 +189,10 @@ impl Driver {
             (peer.sent_bytes, peer.received_bytes) = (sent_bytes, received_bytes);
         }
         match engine {
-            Some(engine) => add_unconnected(engine.book(), |known| engine.is_spare(known), &mut status),
-            None => add_unconnected(&self.book, |_| false, &mut status),
+            Some(engine) => {
+                add_unconnected(engine.book(), now_ms, |known| engine.is_spare(known), &mut status)
+            }
+            None => add_unconnected(&self.book, now_ms, |_| false, &mut status),
         }
         if let Some(keeper) = &self.keeper {
             status.behind = keeper.progress.behind.load(Ordering::Relaxed);
@@ -245,6 +250,7 @@ fn describe(engine: &Engine, status: &mut Status) {
             address: peer.address,
             standing: Some(peer.standing),
             failures: 0,
+            retry_ms: None,
             is_spare: false,
             is_other_room: false,
             missing_here: peer.missing_here,
@@ -256,7 +262,7 @@ fn describe(engine: &Engine, status: &mut Status) {
 }
 
 /// Adds the addresses of the book that are no connection now.
-fn add_unconnected(book: &Book, is_spare: impl Fn(&Known) -> bool, status: &mut Status) {
+fn add_unconnected(book: &Book, now_ms: u64, is_spare: impl Fn(&Known) -> bool, status: &mut Status) {
     for (address, known) in book.addresses() {
         let is_listed = status.peers.iter().any(|peer| peer.address == address);
         if is_listed || known.is_settled() {
@@ -268,6 +274,7 @@ fn add_unconnected(book: &Book, is_spare: impl Fn(&Known) -> bool, status: &mut 
             address: address.to_owned(),
             standing: None,
             failures: known.failures,
+            retry_ms: known.retry_ms(now_ms),
             is_spare: is_spare(known),
             is_other_room: known.trouble == Some(Trouble::RoomRefused),
             missing_here: 0,
