@@ -2,11 +2,10 @@
 
 mod arrivals;
 mod delivery;
-mod editor;
+mod full;
 mod history;
 mod news;
-mod screen;
-mod slash;
+pub(crate) mod slash;
 mod talk;
 mod typed;
 mod welcome;
@@ -15,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal as _};
 
 use replica::home::Home;
-use replica::id::EntryId;
+use replica::id::{AuthorKey, EntryId};
 use replica_sync::conversation::Tag;
 use replica_sync::engine::Row;
 use replica_sync::node::{NodeEvent, Options};
@@ -24,7 +23,6 @@ use crate::chat::arrivals::Arrivals;
 use crate::chat::delivery::Delivery;
 use crate::chat::history::History;
 use crate::chat::news::News;
-use crate::chat::screen::Screen;
 use crate::chat::typed::{Source, Typed};
 use crate::client::{Client, open_home, user_name};
 use crate::config::{Config, Role, checked_nick};
@@ -36,6 +34,7 @@ use crate::render::Renderer;
 use crate::signals::Signals;
 use crate::text;
 use crate::time::LocalTime;
+use crate::tui::{Told, Tui};
 
 /// Runs the chat until its input ends.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
@@ -50,7 +49,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let options = Options { nick: home.nick(), ..options };
     let mut signals = Signals::listen()?;
     let client = Client::start(home, options).await?;
-    let source = source(config, is_person);
+    let source = source(config, is_person, client.me);
     let on_screen = io::stdout().is_terminal() && !config.json;
     let mut chat = Chat {
         config,
@@ -61,7 +60,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         renderer: Renderer::new(LocalTime::of_system(), config.color, on_screen),
         is_person,
         on_screen,
-        echoes: config.json || matches!(source, Source::Screen(_)),
+        echoes: config.json,
         source,
         asked: BTreeMap::new(),
         own: BTreeSet::new(),
@@ -72,7 +71,13 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         history: History::default(),
         listening: Vec::new(),
     };
+    if let Some(tui) = chat.full() {
+        tui.app().is_offline = config.offline;
+        chat.look().await?;
+    }
     let end = chat.talk(&mut signals).await;
+    // The terminal is given back first: what follows may take a moment, and says so there.
+    chat.leave_screen();
     let exit = match end {
         Ok(Ending::Input) => {
             tokio::select! {
@@ -83,12 +88,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         Ok(Ending::Signal) => Ok(Exit::Interrupted),
         Err(error) => Err(error),
     };
-    let Chat { source, client, .. } = chat;
-    if let Source::Screen(screen) = &source {
-        screen.leave(output).ok();
-    }
-    // The terminal is given back first: stopping may take a moment.
-    drop(source);
+    let Chat { client, .. } = chat;
     tokio::select! {
         () = client.stop() => {}
         () = signals.next() => {}
@@ -143,6 +143,7 @@ enum Step {
     Signal,
     Event(Box<NodeEvent>),
     Typed(Typed),
+    Told(Told),
     Flush,
     HistoryDue,
 }
@@ -155,14 +156,20 @@ impl Chat<'_> {
             let step = tokio::select! {
                 () = signals.next() => Step::Signal,
                 event = self.client.next() => Step::Event(Box::new(event?)),
-                typed = self.source.next(), if takes_more => Step::Typed(typed?),
+                typed = self.source.next(takes_more) => typed?,
                 () = self.arrivals.due() => Step::Flush,
                 () = self.history.due() => Step::HistoryDue,
             };
             match step {
                 Step::Signal => return Ok(Ending::Signal),
                 Step::Event(event) => self.on_event(*event).await?,
-                Step::Typed(Typed::End) => return Ok(Ending::Input),
+                Step::Typed(Typed::End) | Step::Told(Told::End) => return Ok(Ending::Input),
+                Step::Told(Told::Look) => self.look().await?,
+                Step::Told(Told::Wants(action)) => {
+                    if self.on_wanted(action).await? {
+                        return Ok(Ending::Input);
+                    }
+                }
                 Step::Typed(typed) => {
                     if self.on_typed(typed).await? {
                         return Ok(Ending::Input);
@@ -174,61 +181,57 @@ impl Chat<'_> {
         }
     }
 
-    /// The lines of a row, as wide as the screen is now.
+    /// The lines of a row, as wide as the terminal is now.
     fn render(&mut self, row: &Row) -> Vec<String> {
-        self.renderer.set_columns(self.on_screen.then(screen::columns));
+        self.renderer.set_columns(self.on_screen.then(columns));
         self.renderer.row(row, &self.people)
     }
 
     /// Prints lines of data.
     fn print(&mut self, lines: &[String]) -> io::Result<()> {
-        if let Source::Screen(screen) = &self.source {
-            return screen.above(lines, self.output);
-        }
         lines.iter().try_for_each(|line| self.output.data(line))?;
         self.output.flush()
     }
 
     /// Tells something beside the conversation.
     fn note(&mut self, words: &str) -> io::Result<()> {
-        let lines = match &self.source {
-            Source::Screen(_) => words.lines().flat_map(|line| text::wrap(line, screen::columns())).collect(),
-            Source::Stdin(_) => vec![words.to_owned()],
-        };
-        lines.iter().try_for_each(|line| self.note_whole(line))
+        match &mut self.source {
+            Source::Full(_) if self.config.quiet => {}
+            Source::Full(tui) => tui.app().note(words),
+            _ => self.output.note(words),
+        }
+        Ok(())
     }
 
-    /// Tells a line that is to be copied, and so is not broken.
-    fn note_whole(&mut self, line: &str) -> io::Result<()> {
-        match &self.source {
-            Source::Screen(screen) if io::stderr().is_terminal() => {
-                if self.config.quiet {
-                    return Ok(());
-                }
-                let dim = if self.config.color { format!("\x1b[2m{line}\x1b[0m") } else { line.to_owned() };
-                screen.above(&[dim], self.output)
-            }
-            _ => {
-                self.output.note(line);
-                Ok(())
-            }
+    /// Tells what was asked for: on the full screen over the conversation.
+    fn tell(&mut self, title: &str, words: &str) -> io::Result<()> {
+        match &mut self.source {
+            Source::Full(tui) => tui.app().show_text(title, words),
+            _ => self.output.note(words),
         }
+        Ok(())
     }
 }
 
-/// Keys of a terminal where there is one that can be drawn on, else lines.
-fn source(config: &Config, is_person: bool) -> Source {
+/// The full screen where there is a terminal that can be drawn on, else lines.
+fn source(config: &Config, is_person: bool, me: AuthorKey) -> Source {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if is_person
         && io::stdout().is_terminal()
         && !config.json
         && !config.plain
         && !is_dumb
-        && let Ok(screen) = Screen::open()
+        && let Ok(mut tui) = Tui::open(me, config.color)
     {
-        return Source::Screen(Box::new(screen));
+        tui.app().notifies = std::env::var_os("REPLICA_NOTIFY").is_none_or(|it| it != "0");
+        return Source::Full(Box::new(tui));
     }
     Source::stdin()
+}
+
+/// How wide the terminal is now.
+fn columns() -> usize {
+    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
 }
 
 /// On the first run, asks what the owner wants to be called, or takes the user's name.

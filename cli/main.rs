@@ -18,6 +18,7 @@ mod render;
 mod signals;
 mod text;
 mod time;
+mod tui;
 mod watch;
 
 use std::process::ExitCode;

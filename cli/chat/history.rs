@@ -7,14 +7,14 @@ use std::time::Duration;
 use replica_sync::engine::Glimpse;
 use tokio::time::{Sleep, sleep};
 
-use crate::chat::{Chat, screen};
+use crate::chat::Chat;
 use crate::progress::{Part, Progress};
 use crate::text;
 
 /// Follows how much has come.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    progress: Progress,
+    pub(super) progress: Progress,
     /// The newest there is elsewhere, until it is known whether the rest is there in a moment anyway.
     newest: Vec<Glimpse>,
     /// Whether it was shown: once is enough.
@@ -74,7 +74,7 @@ impl Chat<'_> {
             return Ok(());
         }
         self.note("The newest there is; what came before it is on its way, and checked as it comes:")?;
-        self.renderer.set_columns(self.on_screen.then(screen::columns));
+        self.renderer.set_columns(self.on_screen.then(super::columns));
         let newest = &glimpses[glimpses.len().saturating_sub(SHOWN)..];
         let lines: Vec<String> =
             newest.iter().flat_map(|glimpse| self.renderer.glimpse(glimpse, &self.people)).collect();

@@ -10,12 +10,14 @@ use replica_sync::book::Trouble;
 use replica_sync::engine::{Event, Row};
 use replica_sync::node::{NodeError, NodeEvent, Role};
 
+use crate::chat::typed::Source;
 use crate::chat::{Asked, Chat};
 use crate::failure::{Failure, is_refusal, store_failed};
 use crate::json::{self, is_message};
 use crate::people::two_words;
 use crate::presence::Change;
 use crate::text;
+use crate::time::now_ms;
 
 /// What was told already.
 #[derive(Debug, Default)]
@@ -57,11 +59,15 @@ impl News {
 
 impl Chat<'_> {
     pub(super) async fn on_event(&mut self, event: NodeEvent) -> anyhow::Result<()> {
+        self.look_soon();
         match event {
             NodeEvent::Engine(event) => return self.on_engine(event).await,
             NodeEvent::Listening(address) => {
                 self.listening.push(address);
-                self.note(&format!("listening at {address}"))?;
+                // The full screen lists it beside the peers.
+                if self.full().is_none() {
+                    self.note(&format!("listening at {address}"))?;
+                }
                 if self.config.open {
                     self.note("ANYONE who can reach this address and knocks is let in (--open).")?;
                 }
@@ -108,11 +114,16 @@ impl Chat<'_> {
 
     async fn on_engine(&mut self, event: Event) -> anyhow::Result<()> {
         self.delivery.note(&event);
+        if let Some(tui) = self.full() {
+            tui.app().on_event(&event);
+        }
         match self.presence.note(&event) {
             Some(Change::Came(author)) => {
                 self.news.let_in(&author);
                 self.news.refusals.clear();
-                self.history.expect();
+                if self.full().is_none() {
+                    self.history.expect();
+                }
                 self.note(&format!("{} is connected", self.people.name(&author)))?;
             }
             Some(Change::Left(author)) => {
@@ -129,7 +140,10 @@ impl Chat<'_> {
                     self.tell_own_removal().await?;
                 }
             }
-            Event::Preview(glimpses) => self.history.foresee(glimpses),
+            Event::Preview(glimpses) => match self.full() {
+                Some(tui) => tui.app().foresee(glimpses),
+                None => self.history.foresee(glimpses),
+            },
             Event::Written { tag, id } => {
                 if let Some(Asked::Say) = self.asked.remove(&tag) {
                     self.delivery.wrote();
@@ -142,7 +156,7 @@ impl Chat<'_> {
                     if self.config.json {
                         self.output.json(&json::draft(draft.written_ms, &draft.text))?;
                         self.output.flush()?;
-                    } else {
+                    } else if self.full().is_none() {
                         self.note(&format!("draft (not a member yet): {}", text::line(&draft.text)))?;
                     }
                 }
@@ -150,8 +164,13 @@ impl Chat<'_> {
             Event::Invited { tag, secret, .. } => {
                 self.asked.remove(&tag);
                 let ticket = self.client.ticket(Some(secret)).await?;
-                self.note("Whoever has this ticket comes in, by running:")?;
-                self.note_whole(&format!("replica join {ticket}"))?;
+                if let Some(tui) = self.full() {
+                    tui.app().show_ticket(ticket.to_string());
+                } else {
+                    self.note(&format!(
+                        "Whoever has this ticket comes in, by running:\nreplica join {ticket}"
+                    ))?;
+                }
             }
             Event::Refused { tag, error } => {
                 // Also an admission, for which nothing was asked under a tag of ours.
@@ -227,6 +246,14 @@ impl Chat<'_> {
     fn on_row(&mut self, row: Row) -> anyhow::Result<()> {
         self.people.learn_row(&row);
         let is_own = self.own.remove(&row.id);
+        match &mut self.source {
+            Source::Full(tui) => {
+                tui.app().on_row(row, now_ms());
+                return Ok(());
+            }
+            Source::Left => return Ok(()),
+            Source::Stdin(_) => {}
+        }
         if self.seen.remove(&row.id) || is_own && !self.echoes {
             return Ok(());
         }

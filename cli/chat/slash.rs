@@ -26,6 +26,9 @@ pub(crate) enum Slash {
     Help,
     Nick(String),
     Who,
+    Whois(String),
+    Search(String),
+    Sync,
     Peers,
     Status,
     Invite { expires: Option<Duration>, uses: Option<u32> },
@@ -40,7 +43,10 @@ pub(crate) enum Slash {
 
 /// What `/help` prints.
 pub(crate) const HELP: &str = "\
-/who                who is in the room, with the words of their keys (/members is the same)
+/who                who is in the room, with the words of their keys (/members, /names)
+/whois NAME         all that is known of somebody
+/search TEXT        find what was said
+/me DOES            say it of yourself
 /nick NAME          be called otherwise
 /invite [7d] [N]    print a ticket for others; it holds so long, for so many
 /accept NAME        let in who knocks
@@ -50,14 +56,20 @@ pub(crate) const HELP: &str = "\
 /leave              end your membership (/quit only closes the program)
 /peer HOST:PORT     dial another peer, from now on
 /peers  /status     how they stand, how this replica stands
+/sync               dial everyone now
 /quit               leave (so do Ctrl+C and Ctrl+D); what you wrote is kept
-//text              say what begins with a slash
-Alt+Enter starts a new line.";
+//text              say what begins with a slash";
 
-const WORDS: [&str; 17] = [
-    "help", "nick", "who", "members", "peers", "status", "invite", "accept", "peer", "kick", "readmit",
-    "promote", "revoke", "block", "unblock", "leave", "quit",
+const WORDS: [&str; 24] = [
+    "help", "nick", "me", "who", "whois", "names", "members", "search", "peers", "status", "sync", "invite",
+    "accept", "join", "peer", "kick", "readmit", "promote", "revoke", "block", "unblock", "leave", "quit",
+    "exit",
 ];
+
+/// The commands, without their slash.
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.into_iter()
+}
 
 /// Reads a line that was typed.
 pub(crate) fn read(line: &str) -> Meaning {
@@ -66,6 +78,9 @@ pub(crate) fn read(line: &str) -> Meaning {
         return Meaning::Say(rest.to_owned());
     }
     let (word, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if word == "me" && !argument.trim().is_empty() {
+        return Meaning::Say(format!("/me {}", argument.trim()));
+    }
     match command(word, argument.trim()) {
         Ok(Some(slash)) => Meaning::Do(slash),
         Ok(None) => Meaning::Hint(unknown(word)),
@@ -80,7 +95,12 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
     Ok(Some(match word {
         "help" | "h" | "?" => Slash::Help,
         "nick" => Slash::Nick(checked_nick(&needed("NAME")?).map_err(|error| format!("No: {error}."))?),
-        "who" | "members" => Slash::Who,
+        "who" | "members" | "names" => Slash::Who,
+        "whois" => Slash::Whois(needed("NAME, as /who shows it")?),
+        "search" => Slash::Search(needed("TEXT")?),
+        "sync" => Slash::Sync,
+        "me" => return Err("Write /me and what you do, as in /me waves".to_owned()),
+        "join" => return Err(JOIN.to_owned()),
         "kick" => Slash::Act(Act::Kick, needed("NAME, as /who shows it")?),
         "readmit" => Slash::Act(Act::Readmit, needed("NAME, as /who shows it")?),
         "promote" => Slash::Act(Act::Promote, needed("NAME, as /who shows it")?),
@@ -95,9 +115,7 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
         "peer" => {
             let address = needed("HOST:PORT")?;
             if replica_sync::ticket::is_ticket(&address) {
-                return Err(
-                    "A ticket leads into its own room: leave, and run `replica join TICKET`".to_owned()
-                );
+                return Err(JOIN.to_owned());
             }
             Slash::Peer(peer_address(&address).map_err(|error| format!("No: {error}."))?)
         }
@@ -140,6 +158,8 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+const JOIN: &str = "A ticket leads into its own room: /quit, and run `replica join TICKET`";
 
 /// How long an invite holds unless said otherwise.
 const INVITE_SPAN: Duration = Duration::from_secs(7 * 24 * 60 * 60);

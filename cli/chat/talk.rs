@@ -1,14 +1,16 @@
 //! What is typed, and what follows from it.
 
-use replica_sync::engine::Command;
+use replica::id::AuthorKey;
+use replica_sync::engine::{Command, Row};
 use replica_sync::node::NodeError;
 
 use crate::chat::slash::{self, HELP, Meaning, Slash};
-use crate::chat::typed::{Source, Typed};
+use crate::chat::typed::Typed;
 use crate::chat::{Asked, Chat, arrivals};
 use crate::commands::members::{self, Act};
-use crate::commands::{invite::expires_ms, status};
+use crate::commands::{invite::expires_ms, log::last_rows, status};
 use crate::failure;
+use crate::json::is_message;
 use crate::people::two_words;
 use crate::text;
 
@@ -17,9 +19,6 @@ impl Chat<'_> {
     pub(super) async fn on_typed(&mut self, typed: Typed) -> anyhow::Result<bool> {
         match typed {
             Typed::Line(line) => {
-                if let Source::Screen(screen) = &self.source {
-                    screen.draw(self.output)?;
-                }
                 if line.trim().is_empty() && (self.is_person || line.is_empty()) {
                     return Ok(false);
                 }
@@ -32,16 +31,6 @@ impl Chat<'_> {
                 }
             }
             Typed::TooLong => self.note(TOO_LONG)?,
-            Typed::Edited => {
-                if let Source::Screen(screen) = &self.source {
-                    screen.draw(self.output)?;
-                }
-            }
-            Typed::Cleared => {
-                if let Source::Screen(screen) = &self.source {
-                    screen.clear(self.output)?;
-                }
-            }
             Typed::End => return Ok(true),
         }
         Ok(false)
@@ -63,19 +52,25 @@ impl Chat<'_> {
 
     async fn do_slash(&mut self, slash: Slash) -> anyhow::Result<()> {
         match slash {
-            Slash::Help => self.note(HELP)?,
+            Slash::Help => match self.full() {
+                Some(tui) => tui.app().show_help(),
+                None => self.note(HELP)?,
+            },
             Slash::Nick(name) => self.ask(Command::SetNick(name), Asked::Nick).await?,
             Slash::Who => self.tell_who().await?,
+            Slash::Whois(who) => self.tell_whois(&who).await?,
+            Slash::Search(wanted) => self.search(&wanted).await?,
+            Slash::Sync => self.sync().await?,
             Slash::Peers => {
                 let status = self.client.status().await?;
                 let lines = status.peers.iter().map(|peer| crate::commands::peers::line(peer, &self.people));
                 let lines: Vec<String> = lines.collect();
                 let none = "No peer is known: /invite and /peer bring some.".to_owned();
-                self.note(&if lines.is_empty() { none } else { lines.join("\n") })?;
+                self.tell("peers", &if lines.is_empty() { none } else { lines.join("\n") })?;
             }
             Slash::Status => {
                 let lines = status::lines(&*self.client.status().await?);
-                self.note(&lines.join("\n"))?;
+                self.tell("status", &lines.join("\n"))?;
             }
             Slash::Invite { expires, uses } => {
                 let command = Command::Invite { expires_ms: expires_ms(expires), uses };
@@ -100,7 +95,59 @@ impl Chat<'_> {
     async fn tell_who(&mut self) -> anyhow::Result<()> {
         let lines = members::lines(&*self.client.status().await?, &self.people);
         let none = "Nobody yet: there is no room.".to_owned();
-        self.note(&if lines.is_empty() { none } else { lines.join("\n") })?;
+        self.tell("members", &if lines.is_empty() { none } else { lines.join("\n") })?;
+        Ok(())
+    }
+
+    /// Says who somebody is.
+    async fn tell_whois(&mut self, who: &str) -> anyhow::Result<()> {
+        let status = self.client.status().await?;
+        let meant = self.people.meant(who);
+        let shown = |author: &AuthorKey| {
+            let line = members::line_of(&status, &self.people, author);
+            let links = status.peers.iter().filter(|peer| peer.author == Some(*author));
+            let links = links.map(|peer| format!("\n{}", crate::commands::peers::line(peer, &self.people)));
+            format!("{}\nkey {author}{}", line.unwrap_or_default(), links.collect::<String>())
+        };
+        let words: Vec<String> = meant.iter().map(shown).collect();
+        let none = format!("Nobody here is called {}.", text::name(who));
+        self.tell("whois", &if words.is_empty() { none } else { words.join("\n") })?;
+        Ok(())
+    }
+
+    /// Goes through the history upwards; where there is no screen, prints what was said last of it.
+    async fn search(&mut self, wanted: &str) -> anyhow::Result<()> {
+        if let Some(tui) = self.full() {
+            tui.app().search(wanted);
+            return Ok(());
+        }
+        let small = wanted.to_lowercase();
+        let is_wanted = |row: &Row| is_message(row) && row.text.to_lowercase().contains(&small);
+        let mut rows = last_rows(&mut self.client, FOUND_ROWS, is_wanted).await?;
+        rows.reverse();
+        if rows.is_empty() {
+            self.note("Nothing found.")?;
+        }
+        let lines: Vec<String> = rows.iter().flat_map(|row| self.render(row)).collect();
+        self.print(&lines)?;
+        Ok(())
+    }
+
+    /// Dials everyone who is known and not connected, without waiting for their time.
+    async fn sync(&mut self) -> anyhow::Result<()> {
+        let status = self.client.status().await?;
+        let waiting = status.peers.iter().filter(|peer| peer.standing.is_none() && !peer.is_spare);
+        let addresses: Vec<String> = waiting.map(|peer| peer.address.clone()).collect();
+        let words = match addresses.len() {
+            0 if status.peers.is_empty() => "No peer is known: /invite and /peer bring some.".to_owned(),
+            0 => "Everyone known is connected: what is written goes out at once.".to_owned(),
+            count => format!("dialling {}", text::count(count as u64, "address")),
+        };
+        for address in addresses {
+            self.news.asked_for(&address);
+            self.client.command(Command::Dial(address)).await?;
+        }
+        self.note(&words)?;
         Ok(())
     }
 
@@ -119,7 +166,7 @@ impl Chat<'_> {
         let Some(invite) = invite else {
             let lines = members::invite_lines(&status, &self.people);
             let none = "No invite holds: /invite makes one.".to_owned();
-            self.note(&if lines.is_empty() { none } else { lines.join("\n") })?;
+            self.tell("invites", &if lines.is_empty() { none } else { lines.join("\n") })?;
             return Ok(());
         };
         match members::find_invite(&status, &invite) {
@@ -200,5 +247,8 @@ impl Chat<'_> {
         Ok(())
     }
 }
+
+/// What is found and fits a screen.
+const FOUND_ROWS: usize = 20;
 
 const TOO_LONG: &str = "Not sent: a message has at most 16384 bytes. Say it in several.";

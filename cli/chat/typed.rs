@@ -5,7 +5,8 @@ use std::io::{self, BufRead, Read as _};
 use replica::limits::MESSAGE_BYTES_MAX;
 use tokio::sync::mpsc;
 
-use crate::chat::screen::Screen;
+use crate::chat::Step;
+use crate::tui::Tui;
 
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,6 @@ pub(crate) enum Typed {
     Line(String),
     /// A line that is over the limit; it was not kept.
     TooLong,
-    /// The line being typed is another one.
-    Edited,
-    /// The screen is to be emptied.
-    Cleared,
     /// Nothing more will come.
     End,
 }
@@ -28,7 +25,9 @@ pub(crate) enum Typed {
 /// Where it comes from.
 pub(crate) enum Source {
     Stdin(mpsc::Receiver<Typed>),
-    Screen(Box<Screen>),
+    Full(Box<Tui>),
+    /// The screen was left: nothing comes any more.
+    Left,
 }
 
 impl Source {
@@ -47,14 +46,15 @@ impl Source {
         Self::Stdin(typed)
     }
 
-    /// The next.
+    /// The next. Lines wait while as many are under way to the disk as may be; a person at the screen is not that fast.
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(crate) async fn next(&mut self) -> io::Result<Typed> {
+    pub(super) async fn next(&mut self, takes_more: bool) -> io::Result<Step> {
         match self {
-            Self::Stdin(typed) => Ok(typed.recv().await.unwrap_or(Typed::End)),
-            Self::Screen(screen) => screen.next().await,
+            Self::Stdin(typed) if takes_more => Ok(Step::Typed(typed.recv().await.unwrap_or(Typed::End))),
+            Self::Full(tui) => tui.next().await.map(Step::Told),
+            Self::Stdin(_) | Self::Left => std::future::pending().await,
         }
     }
 }

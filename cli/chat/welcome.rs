@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::chat::Chat;
+use crate::chat::typed::Source;
 use crate::commands::log::last_rows;
 use crate::people::{People, two_words};
 use crate::text;
@@ -20,6 +21,16 @@ impl Chat<'_> {
     ) -> anyhow::Result<()> {
         let status = self.client.status().await?;
         self.people = People::of_status(&status);
+        if matches!(self.source, Source::Full(_)) {
+            if let Some(left) = left {
+                self.delivery.moved();
+                self.note(&format!(
+                    "You moved into their room; \"{}\" stays in your home.",
+                    text::name(left)
+                ))?;
+            }
+            return self.show_room().await;
+        }
         let room = text::name(name);
         if let Some(left) = left {
             self.delivery.moved();
@@ -72,7 +83,7 @@ fn welcome(me: &str, room: &str, home: &std::path::Path, addresses: &[String]) -
 }
 
 /// Addresses that others could dial, the likeliest first.
-fn reachable(listening: &[SocketAddr]) -> Vec<String> {
+pub(super) fn reachable(listening: &[SocketAddr]) -> Vec<String> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let ips: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
     listening.iter().flat_map(|address| dialable(*address, &ips)).map(|address| address.to_string()).collect()

@@ -51,32 +51,38 @@ pub(crate) async fn list(config: &Config, output: &mut Output) -> anyhow::Result
 
 /// Everyone in words, a line each.
 pub(crate) fn lines(status: &Status, people: &People) -> Vec<String> {
-    let line = |member: &&MemberStatus| {
-        let author = &member.author;
-        let mut notes = Vec::new();
-        if *author == status.me {
-            notes.push("you".to_owned());
-        }
-        match member.role {
-            Standing::Admin(_) => notes.push("admin".to_owned()),
-            Standing::Member => {}
-            Standing::Removed(by) => notes.push(format!("removed by {}", people.name(&by))),
-            Standing::Out => notes.push("left".to_owned()),
-        }
-        let is_here = status.peers.iter().any(|it| it.author == Some(*author) && it.standing.is_some());
-        if is_here {
-            notes.push("connected".to_owned());
-        }
-        if status.blocked.contains(author) {
-            notes.push("blocked by you".to_owned());
-        }
-        if status.forked.iter().any(|fork| fork.author == *author) {
-            notes.push("wrote from two copies of one home".to_owned());
-        }
-        let notes = if notes.is_empty() { String::new() } else { format!(" · {}", notes.join(", ")) };
-        format!("{} · {}{notes}", people.name(author), words(author))
-    };
-    ranked(status).iter().map(line).collect()
+    ranked(status).into_iter().map(|member| line(member, status, people)).collect()
+}
+
+/// Somebody in words, if the room knows them.
+pub(crate) fn line_of(status: &Status, people: &People, author: &AuthorKey) -> Option<String> {
+    status.members.iter().find(|member| member.author == *author).map(|member| line(member, status, people))
+}
+
+fn line(member: &MemberStatus, status: &Status, people: &People) -> String {
+    let author = &member.author;
+    let mut notes = Vec::new();
+    if *author == status.me {
+        notes.push("you".to_owned());
+    }
+    match member.role {
+        Standing::Admin(_) => notes.push("admin".to_owned()),
+        Standing::Member => {}
+        Standing::Removed(by) => notes.push(format!("removed by {}", people.name(&by))),
+        Standing::Out => notes.push("left".to_owned()),
+    }
+    let is_here = status.peers.iter().any(|it| it.author == Some(*author) && it.standing.is_some());
+    if is_here {
+        notes.push("connected".to_owned());
+    }
+    if status.blocked.contains(author) {
+        notes.push("blocked by you".to_owned());
+    }
+    if status.forked.iter().any(|fork| fork.author == *author) {
+        notes.push("wrote from two copies of one home".to_owned());
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!(" · {}", notes.join(", ")) };
+    format!("{} · {}{notes}", people.name(author), words(author))
 }
 
 /// Admins by rank, then members, then who is out.
@@ -251,4 +257,4 @@ fn told(config: &Config, row: &Row, output: &mut Output) -> anyhow::Result<()> {
 }
 
 /// As many digits of an invite's id as are shown.
-const INVITE_DIGITS: usize = 12;
+pub(crate) const INVITE_DIGITS: usize = 12;

@@ -1,13 +1,13 @@
 use super::*;
 
 /// Types words such as `hi <left> x`: what stands in angle brackets is a key.
-fn typed(keys: &[&str]) -> (Editor, Edit) {
-    let mut editor = Editor::default();
-    let edit = keys.iter().map(|key| press(&mut editor, key)).last().unwrap_or(Edit::Nothing);
-    (editor, edit)
+fn typed(keys: &[&str]) -> (Input, Edit) {
+    let mut input = Input::default();
+    let edit = keys.iter().map(|key| press(&mut input, key)).last().unwrap_or(Edit::Nothing);
+    (input, edit)
 }
 
-fn press(editor: &mut Editor, key: &str) -> Edit {
+fn press(input: &mut Input, key: &str) -> Edit {
     let plain = |code| KeyEvent::new(code, KeyModifiers::NONE);
     let key = match key {
         "<left>" => plain(KeyCode::Left),
@@ -19,16 +19,17 @@ fn press(editor: &mut Editor, key: &str) -> Edit {
         "<bs>" => plain(KeyCode::Backspace),
         "<del>" => plain(KeyCode::Delete),
         "<enter>" => plain(KeyCode::Enter),
+        "<alt-y>" => KeyEvent::new(KeyCode::Char('y'), KeyModifiers::ALT),
         "<alt-enter>" => KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT),
         control if control.starts_with("<c-") => {
             KeyEvent::new(KeyCode::Char(control.chars().nth(3).unwrap()), KeyModifiers::CONTROL)
         }
         text => {
-            text.chars().for_each(|c| drop(editor.key(&plain(KeyCode::Char(c)))));
+            text.chars().for_each(|c| drop(input.key(&plain(KeyCode::Char(c)))));
             return Edit::Changed;
         }
     };
-    editor.key(&key)
+    input.key(&key)
 }
 
 #[track_caller]
@@ -61,13 +62,6 @@ fn enter_ends_the_line_and_alt_enter_does_not() {
 }
 
 #[test]
-fn the_end_is_told_by_control_d_on_an_empty_line_or_control_c() {
-    assert_eq!(typed(&["<c-d>"]).1, Edit::End);
-    assert_eq!(typed(&["a", "<c-d>"]).1, Edit::Changed);
-    assert_eq!(typed(&["a", "<c-c>"]).1, Edit::End);
-}
-
-#[test]
 fn earlier_lines_come_back_and_what_was_typed_is_not_lost() {
     let lines = ["one", "<enter>", "two", "<enter>", "thr"];
     let and = |more: &[&'static str]| [&lines[..], more].concat();
@@ -79,20 +73,40 @@ fn earlier_lines_come_back_and_what_was_typed_is_not_lost() {
 
 #[test]
 fn pasted_line_ends_are_line_ends_and_escape_codes_are_not_taken() {
-    let mut editor = Editor::default();
-    editor.paste("a\rb\r\nc\x1b[2J\u{9b}d\r");
-    assert_eq!(editor.text, "a\nb\nc[2Jd");
+    let mut input = Input::default();
+    input.paste("a\rb\r\nc\x1b[2J\u{9b}d\r");
+    assert_eq!(input.text, "a\nb\nc[2Jd");
 }
 
 #[test]
-fn the_window_follows_the_cursor() {
-    let (mut editor, _) = typed(&["abcdefgh"]);
-    assert_eq!(editor.window(20), ("abcdefgh".to_owned(), 8));
-    assert_eq!(editor.window(5), ("efgh".to_owned(), 4));
-    press(&mut editor, "<home>");
-    assert_eq!(editor.window(5), ("abcd".to_owned(), 0));
+fn a_text_of_several_lines_is_gone_through_by_line() {
+    let lines = ["one", "<alt-enter>", "three", "<alt-enter>", "x"];
+    let and = |more: &[&'static str]| [&lines[..], more].concat();
+    check(&and(&["<up>", "_"]), "one\nt_hree\nx");
+    check(&and(&["<up>", "<up>", "_"]), "o_ne\nthree\nx");
+    check(&and(&["<up>", "<up>", "<down>", "<end>", "_"]), "one\nthree_\nx");
+    check(&and(&["<home>", "_"]), "one\nthree\n_x");
+}
+
+#[test]
+fn what_was_removed_comes_back_and_what_is_removed_in_a_row_comes_back_together() {
+    check(&["one two three", "<c-w>", "<c-w>", "<c-y>"], "one two three");
+    check(&["one two", "<c-w>", "<left>", "<end>", "<c-w>", "<c-y>"], "one ");
+    check(&["one two", "<home>", "<c-k>", "<c-y>", "<c-y>"], "one twoone two");
+    check(&["a", "<c-u>", "b", "<c-u>", "<c-y>", "<alt-y>"], "a");
+    check(&["<c-y>", "<alt-y>"], "");
+}
+
+#[test]
+fn the_text_is_broken_where_the_screen_ends_and_the_cursor_stands_in_it() {
+    let (mut input, _) = typed(&["abcdefgh"]);
+    assert_eq!(input.lines(20), (vec!["abcdefgh".to_owned()], 0, 8));
+    assert_eq!(input.lines(5), (vec!["abcd".to_owned(), "efgh".to_owned()], 1, 4));
+    press(&mut input, "<home>");
+    assert_eq!(input.lines(5).1, 0);
     let (wide, _) = typed(&["漢字漢字"]);
-    assert_eq!(wide.window(6), ("漢字".to_owned(), 4));
-    assert_eq!(typed(&["a", "<alt-enter>", "b"]).0.window(9), ("a⏎b".to_owned(), 3));
-    assert_eq!(editor.window(0).1, 0);
+    assert_eq!(wide.lines(6), (vec!["漢字".to_owned(), "漢字".to_owned()], 1, 4));
+    let (two, _) = typed(&["a", "<alt-enter>"]);
+    assert_eq!(two.lines(9), (vec!["a".to_owned(), String::new()], 1, 0));
+    assert_eq!(input.lines(0).1, 0);
 }

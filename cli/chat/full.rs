@@ -1,0 +1,171 @@
+//! The chat's side of the full screen: what it wants of the node.
+
+use std::io;
+use std::time::Duration;
+
+use replica::order::OrderKey;
+use replica_sync::engine::Row;
+use replica_sync::node::NodeError;
+
+use crate::chat::typed::{Source, Typed};
+use crate::chat::{Chat, welcome};
+use crate::tui::{Action, PAGE_ROWS, Purpose, Tui, read_mark};
+
+impl Chat<'_> {
+    /// The full screen, if there is one.
+    pub(super) fn full(&mut self) -> Option<&mut Tui> {
+        match &mut self.source {
+            Source::Full(tui) => Some(tui),
+            _ => None,
+        }
+    }
+
+    /// Does what the screen wants. Says whether that was the end.
+    pub(super) async fn on_wanted(&mut self, action: Action) -> anyhow::Result<bool> {
+        match action {
+            Action::Say(line) => return self.on_typed(Typed::Line(line)).await,
+            Action::Page { before, count, purpose } => self.turn_page(before, count, purpose).await?,
+            Action::PageDown { after, up_to } => {
+                let rows = self.rows_after(after, up_to).await?;
+                self.full().into_iter().for_each(|tui| tui.app().on_page_down(rows.clone(), up_to));
+            }
+            Action::Edit(text) => self.edit(text).await?,
+            Action::Quit => return Ok(true),
+            Action::Notify(_) | Action::Redraw | Action::Suspend => {}
+        }
+        Ok(false)
+    }
+
+    async fn turn_page(
+        &mut self,
+        before: Option<OrderKey>,
+        count: usize,
+        purpose: Purpose,
+    ) -> anyhow::Result<()> {
+        let rows = match self.client.page(before, count).await {
+            Ok(rows) => rows,
+            Err(NodeError::NoRoom) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(tui) = self.full() {
+            tui.app().on_page(before, rows, count, purpose);
+        }
+        Ok(())
+    }
+
+    /// All rows between two places. The store reads upwards: so do we, from the lower one.
+    async fn rows_after(&mut self, after: OrderKey, up_to: Option<OrderKey>) -> anyhow::Result<Vec<Row>> {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut before = up_to;
+        loop {
+            let page = self.client.page(before, PAGE_ROWS).await?;
+            before = page.last().map(|row| row.key);
+            let is_last = page.len() < PAGE_ROWS || before.is_some_and(|oldest| oldest <= after);
+            rows.extend(page.into_iter().filter(|row| row.key > after));
+            if is_last {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Asks how the node stands, and again as long as something goes on.
+    pub(super) async fn look(&mut self) -> anyhow::Result<()> {
+        let status = self.client.status().await?;
+        let progress = self.history.progress.of(&status);
+        let is_coming = status.peers.iter().any(|peer| peer.missing_here > 0);
+        let counts_down = status.peers.iter().any(|peer| peer.retry_ms.is_some());
+        let reachable = welcome::reachable(&self.listening);
+        let Some(tui) = self.full() else { return Ok(()) };
+        let app = tui.app();
+        app.progress = progress;
+        app.reachable = reachable;
+        app.on_status(status);
+        if is_coming {
+            tui.look_in(PROGRESS_TIME);
+        } else if counts_down && tui.app().shows_countdown() {
+            tui.look_in(SECOND);
+        }
+        Ok(())
+    }
+
+    /// Something happened by which the node may stand another way.
+    pub(super) fn look_soon(&mut self) {
+        self.full().into_iter().for_each(|tui| tui.look_in(SOON));
+    }
+
+    /// A room is open: its newest page, and how far it was read.
+    pub(super) async fn show_room(&mut self) -> anyhow::Result<()> {
+        let status = self.client.status().await?;
+        let rows = match &status.room {
+            Some(_) => self.client.page(None, PAGE_ROWS).await?,
+            None => Vec::new(),
+        };
+        let home = self.client.home.clone();
+        let read = status.room.as_ref().and_then(|(room, _)| read_mark::load(&home, room));
+        self.full().into_iter().for_each(|tui| tui.app().open(status.clone(), rows.clone(), PAGE_ROWS, read));
+        self.look().await
+    }
+
+    /// Gives the terminal back, and keeps how far was read.
+    pub(super) fn leave_screen(&mut self) {
+        let Source::Full(tui) = &mut self.source else { return };
+        let room = tui.app().status.as_ref().and_then(|status| status.room.as_ref()).map(|(room, _)| *room);
+        if let Some((room, read)) = room.zip(tui.app().read())
+            && let Err(error) = read_mark::save(&self.client.home, &room, &read)
+        {
+            tracing::warn!(%error, "how far the room was read was not kept");
+        }
+        self.source = Source::Left;
+    }
+
+    /// Has the text edited with the editor of the owner's choice. The conversation goes on meanwhile.
+    async fn edit(&mut self, text: String) -> anyhow::Result<()> {
+        let chosen = ["VISUAL", "EDITOR"].into_iter().find_map(std::env::var_os);
+        let Some(editor) = chosen.filter(|editor| !editor.is_empty()) else {
+            self.note("Set EDITOR to write with a program of your choice.")?;
+            return Ok(());
+        };
+        let file = self.client.home.join(format!("message-{}.txt", std::process::id()));
+        write_private(&file, &text)?;
+        self.full().into_iter().for_each(Tui::pause);
+        let (done, mut edited) = tokio::sync::oneshot::channel();
+        let path = file.clone();
+        std::thread::spawn(move || {
+            // As other programs do: the variable may hold arguments.
+            let command = format!("{} \"$1\"", editor.to_string_lossy());
+            let ended = std::process::Command::new("sh").args(["-c", &command, "sh"]).arg(path).status();
+            done.send(ended.is_ok_and(|ended| ended.success())).ok();
+        });
+        let is_meant = loop {
+            tokio::select! {
+                ended = &mut edited => break ended.unwrap_or(false),
+                event = self.client.next() => self.on_event(event?).await?,
+            }
+        };
+        let written = std::fs::read_to_string(&file);
+        std::fs::remove_file(&file).ok();
+        let Some(tui) = self.full() else { return Ok(()) };
+        tui.resume()?;
+        match written {
+            Ok(written) if is_meant => tui.app().edited(&written),
+            _ => tui.app().hint = Some("The editor failed; the text is as it was.".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// A file that only its owner reads: what is in it has not been said yet.
+fn write_private(file: &std::path::Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(text.as_bytes())
+}
+
+/// What happens together is looked at together.
+const SOON: Duration = Duration::from_millis(100);
+
+/// How often much that comes is counted.
+const PROGRESS_TIME: Duration = Duration::from_millis(500);
+
+const SECOND: Duration = Duration::from_secs(1);

@@ -1,0 +1,397 @@
+//! The full-screen chat as a state: events go in, actions come out, drawing is a function of it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use replica::id::AuthorKey;
+use replica::order::OrderKey;
+use replica_sync::engine::{Event, Glimpse, Row, Standing};
+use replica_sync::node::Status;
+
+use crate::json::is_message;
+use crate::people::People;
+use crate::progress::Part;
+use crate::time::LocalTime;
+use crate::tui::causes::{self, Causes};
+use crate::tui::holders::Holders;
+use crate::tui::input::Input;
+use crate::tui::layout::{Laid, View, lay_out};
+use crate::tui::overlay::Overlay;
+use crate::tui::paint::Painter;
+use crate::tui::panes::{Areas, areas};
+use crate::tui::reading::{Arrival, Reading};
+use crate::tui::seek::Seek;
+use crate::tui::theme::Theme;
+use crate::tui::window::{Item, PAGE_ROWS, Place, Window};
+
+/// The state of the screen.
+pub(crate) struct App {
+    pub(crate) me: AuthorKey,
+    pub(crate) people: People,
+    pub(crate) theme: Theme,
+    pub(crate) local: LocalTime,
+    /// Columns and lines.
+    pub(crate) size: (u16, u16),
+    pub(crate) window: Window,
+    pub(crate) view: View,
+    pub(crate) laid: Laid,
+    pub(crate) causes: Causes,
+    causes_of: Option<u64>,
+    pub(crate) holders: Holders,
+    pub(crate) reading: Reading,
+    pub(crate) status: Option<Box<Status>>,
+    /// How others can reach us, for who has nobody yet.
+    pub(crate) reachable: Vec<String>,
+    pub(crate) is_offline: bool,
+    /// How much of a long history has come.
+    pub(crate) progress: Option<Part>,
+    glimpses: Vec<Glimpse>,
+    pub(crate) input: Input,
+    /// What is typed while something is searched for.
+    pub(crate) prompt: Option<Input>,
+    pub(crate) seek: Option<Seek>,
+    pub(crate) completion: Option<crate::tui::complete::Completion>,
+    pub(crate) overlay: Option<Overlay>,
+    /// Whether the peers are listed; by default where there is room.
+    pub(crate) pane: Option<bool>,
+    pub(crate) has_focus: bool,
+    pub(crate) notifies: bool,
+    /// Said on a line of its own until the next key.
+    pub(crate) hint: Option<String>,
+    pub(super) actions: VecDeque<Action>,
+    /// Whether a page was asked for that has not come.
+    pub(super) awaits_page: bool,
+}
+
+/// What the screen wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// This was typed, and is to be said or done.
+    Say(String),
+    /// Rows of the store are wanted, newest first.
+    Page {
+        before: Option<OrderKey>,
+        count: usize,
+        purpose: Purpose,
+    },
+    /// The rows below what is here are wanted, up to a key or the end.
+    PageDown {
+        after: OrderKey,
+        up_to: Option<OrderKey>,
+    },
+    /// The text is to be edited with another program.
+    Edit(String),
+    /// Somebody is to be told of this who does not look.
+    Notify(String),
+    Redraw,
+    Suspend,
+    Quit,
+}
+
+/// What a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Older,
+    Seek,
+    /// It holds this row, which is to be shown.
+    Show(OrderKey),
+}
+
+impl App {
+    pub(crate) fn new(me: AuthorKey, theme: Theme, local: LocalTime, size: (u16, u16)) -> Self {
+        Self {
+            me,
+            people: People::default(),
+            theme,
+            local,
+            size,
+            window: Window::default(),
+            view: View::End,
+            laid: Laid::default(),
+            causes: Causes::default(),
+            causes_of: None,
+            holders: Holders::default(),
+            reading: Reading::default(),
+            status: None,
+            reachable: Vec::new(),
+            is_offline: false,
+            progress: None,
+            glimpses: Vec::new(),
+            input: Input::default(),
+            prompt: None,
+            seek: None,
+            completion: None,
+            overlay: None,
+            pane: None,
+            has_focus: true,
+            notifies: true,
+            hint: None,
+            actions: VecDeque::new(),
+            awaits_page: false,
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Another room is open, of which this is the newest page.
+    pub(crate) fn open(&mut self, status: Box<Status>, page: Vec<Row>, asked: usize, read: Option<Read>) {
+        self.window.clear();
+        self.holders = Holders::default();
+        (self.seek, self.view, self.glimpses) = (None, View::End, Vec::new());
+        page.iter().for_each(|row| self.holders.reach(row));
+        let newest = page.first().map(|row| row.key);
+        self.window.replace(page, asked, true);
+        self.reading.resume(read.map(|read| read.key), newest);
+        let new = read.map_or(0, |read| status.messages.saturating_sub(read.messages));
+        if new > 0 && self.reading.new_after.is_some() {
+            let new = crate::text::count(new, "new message");
+            self.hint = Some(format!("{new} since you were here · Alt+a goes to the first"));
+        }
+        self.on_status(status);
+    }
+
+    /// How the node stands now.
+    pub(crate) fn on_status(&mut self, status: Box<Status>) {
+        self.people = People::of_status(&status);
+        let members = status.members.iter().filter(|it| it.role.is_member() && it.author != status.me);
+        self.holders.set_others(members.map(|it| it.author).collect::<BTreeSet<_>>());
+        for peer in status.peers.iter().filter(|peer| peer.standing == Some(Standing::Agreed)) {
+            peer.author.into_iter().for_each(|author| self.holders.confirm(author));
+        }
+        if !self.glimpses.is_empty() && status.peers.iter().all(|peer| peer.missing_here == 0) {
+            self.glimpses.clear();
+        }
+        self.status = Some(status);
+        self.set_tail();
+    }
+
+    /// The newest there is elsewhere, until it is here.
+    pub(crate) fn foresee(&mut self, glimpses: Vec<Glimpse>) {
+        let shown = glimpses.len().saturating_sub(GLIMPSES_MAX);
+        self.glimpses = glimpses.into_iter().skip(shown).filter(|it| self.window.lacks(&it.id)).collect();
+        self.set_tail();
+    }
+
+    fn set_tail(&mut self) {
+        let drafts = self.status.iter().flat_map(|status| &status.drafts);
+        let draft = |(ms, text): &(u64, String)| Item::Draft { written_ms: *ms, text: text.clone() };
+        let tail = self.glimpses.iter().cloned().map(Item::Glimpse).chain(drafts.map(draft)).collect();
+        self.window.set_tail(tail);
+    }
+
+    /// Takes note of what the engine tells. Rows go to [`App::on_row`].
+    pub(crate) fn on_event(&mut self, event: &Event) {
+        self.holders.note(event);
+    }
+
+    /// A row came.
+    pub(crate) fn on_row(&mut self, row: Row, now_ms: u64) {
+        self.people.learn_row(&row);
+        let is_own = row.author == self.me;
+        if !self.glimpses.is_empty() {
+            let before = self.glimpses.len();
+            self.glimpses.retain(|glimpse| glimpse.id != row.id);
+            if self.glimpses.len() < before {
+                self.set_tail();
+            }
+        }
+        let is_late = self.reading.arrive(Arrival {
+            key: row.key,
+            is_own,
+            is_message: is_message(&row),
+            is_history: self.progress.is_some(),
+            is_watched: self.is_watched(),
+            newest: self.window.newest(),
+            now_ms,
+        });
+        let is_for_me = !is_own
+            && is_message(&row)
+            && self.progress.is_none()
+            && !self.people.is_blocked(&row.author)
+            && self.painter().mentions_me(&row.text);
+        if is_for_me && self.notifies {
+            let words = format!("{}: {}", self.people.name(&row.author), crate::text::line(&row.text));
+            self.actions.push_back(Action::Notify(words));
+        }
+        self.window.arrive(row, is_late);
+        let read = match self.view {
+            View::End => self.window.last(),
+            View::At { place, .. } => Some(place),
+        };
+        self.window.trim(read);
+    }
+
+    /// Tells something beside the conversation.
+    pub(crate) fn note(&mut self, words: &str) {
+        if !self.is_at_end() {
+            self.hint = words.lines().next().map(crate::text::line);
+        }
+        self.window.note(words.to_owned());
+    }
+
+    /// Whether the end of the log is on the screen.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.view == View::End && !self.window.has_newer
+    }
+
+    fn is_watched(&self) -> bool {
+        self.is_at_end() && self.has_focus
+    }
+
+    pub(crate) fn on_resize(&mut self, columns: u16, lines: u16) {
+        self.size = (columns, lines);
+    }
+
+    pub(crate) fn on_focus(&mut self, has_focus: bool) {
+        if self.is_watched() {
+            self.reading.look(self.window.newest());
+        }
+        self.has_focus = has_focus;
+        if has_focus && self.is_at_end() {
+            self.reading.unread = 0;
+        } else if !has_focus {
+            self.reading.look_away();
+        }
+    }
+
+    /// How far was read, to be kept.
+    pub(crate) fn read(&self) -> Option<Read> {
+        let key = if self.is_watched() { self.window.newest() } else { None };
+        let key = key.max(self.reading.seen_to())?;
+        let messages = self.status.as_ref().map_or(0, |status| status.messages);
+        Some(Read { key, messages: messages.saturating_sub(self.reading.unread) })
+    }
+
+    /// Goes to the end of the log.
+    pub(crate) fn go_to_end(&mut self) {
+        self.view = View::End;
+        if self.window.has_newer {
+            let purpose = Purpose::Older;
+            self.seek = None;
+            self.awaits_page = false;
+            self.ask_page(None, PAGE_ROWS, purpose);
+        }
+        self.reading.look(self.window.newest());
+    }
+
+    /// Moves by so many lines; upwards if negative.
+    pub(crate) fn scroll(&mut self, lines: isize) {
+        let Some((place, top)) = self.laid.held else { return };
+        if self.view == View::End && lines > 0 {
+            return;
+        }
+        if self.is_watched() {
+            self.reading.look(self.window.newest());
+            self.reading.look_away();
+        }
+        self.view = View::At { place, top: top - lines };
+    }
+
+    /// Shows an item in the middle of the screen.
+    pub(super) fn show(&mut self, place: Place) {
+        let middle = isize::try_from(self.areas().log.height / 3).unwrap_or(0);
+        self.view = View::At { place, top: middle };
+    }
+
+    pub(super) fn ask_page(&mut self, before: Option<OrderKey>, count: usize, purpose: Purpose) {
+        if !self.awaits_page {
+            self.awaits_page = true;
+            self.actions.push_back(Action::Page { before, count, purpose });
+        }
+    }
+
+    /// A page came that was asked for.
+    pub(crate) fn on_page(
+        &mut self,
+        before: Option<OrderKey>,
+        rows: Vec<Row>,
+        count: usize,
+        purpose: Purpose,
+    ) {
+        self.awaits_page = false;
+        match purpose {
+            Purpose::Older if before.is_none() => {
+                self.window.replace(rows, count, true);
+                self.reading.look(self.window.newest());
+            }
+            Purpose::Older => {
+                self.window.extend_older(rows, count);
+                self.window.trim(self.laid.seen.map(|(top, _)| top));
+            }
+            Purpose::Show(key) => {
+                self.window.replace(rows, count, before.is_none());
+                self.show(Place::Log(Some(key), 0));
+            }
+            Purpose::Seek => self.on_seek_page(before, rows, count),
+        }
+    }
+
+    /// The rows below came.
+    pub(crate) fn on_page_down(&mut self, rows: Vec<Row>, up_to: Option<OrderKey>) {
+        self.awaits_page = false;
+        self.window.extend_newer(rows, up_to);
+        self.window.trim(self.laid.seen.map(|(_, bottom)| bottom));
+    }
+
+    pub(crate) fn areas(&self) -> Areas {
+        areas(self)
+    }
+
+    fn painter(&self) -> Painter<'_> {
+        Painter {
+            people: &self.people,
+            me: &self.me,
+            theme: self.theme,
+            local: &self.local,
+            columns: usize::from(self.areas().log.width),
+            causes: &self.causes,
+            holders: &self.holders,
+            found: self.seek.as_ref().and_then(Seek::words),
+            read_to: self.reading.new_after,
+        }
+    }
+
+    /// Lays out what is looked at, and asks for what is missing. To be called before drawing.
+    pub(crate) fn settle(&mut self) {
+        if self.causes_of != Some(self.window.revision) {
+            self.causes = causes::read(self.window.rows(), &self.me);
+            self.holders.saw(&self.causes.seen);
+            self.causes_of = Some(self.window.revision);
+        }
+        let height = usize::from(self.areas().log.height);
+        self.laid = lay_out(&self.window, &self.painter(), self.view, height);
+        let was_at_end = self.is_at_end();
+        self.view = self.laid.view;
+        if self.is_at_end() && !was_at_end && self.has_focus {
+            self.reading.look(self.window.newest());
+        }
+        let Some((top, bottom)) = self.laid.seen else { return };
+        if self.window.has_older && self.window.up_to(top).take(NEAR_ITEMS).count() < NEAR_ITEMS {
+            self.ask_page(self.window.oldest(), PAGE_ROWS, Purpose::Older);
+        } else if self.window.has_newer
+            && !self.awaits_page
+            && self.window.from(bottom).take(NEAR_ITEMS).count() < NEAR_ITEMS
+            && let Some(after) = self.window.newest()
+        {
+            self.awaits_page = true;
+            self.actions.push_back(Action::PageDown { after, up_to: self.window.way_down() });
+        }
+    }
+}
+
+/// How far a room has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// The last row that was read.
+    pub(crate) key: OrderKey,
+    /// How many messages there were then.
+    pub(crate) messages: u64,
+}
+
+/// With fewer items beyond the edge of the screen more are asked for.
+const NEAR_ITEMS: usize = 100;
+
+/// Of what is newest elsewhere as much is shown: half a screen.
+const GLIMPSES_MAX: usize = 12;

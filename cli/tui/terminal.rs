@@ -1,0 +1,109 @@
+//! The terminal as long as it is ours. Whatever ends the program, it is given back as it was.
+
+use std::io::{self, BufWriter, Stdout};
+use std::sync::Once;
+
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    self, BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use crate::text;
+use crate::tui::app::App;
+use crate::tui::view;
+
+/// A terminal that is drawn on, until dropped.
+pub(crate) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot do what is needed.
+    pub(crate) fn open() -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                restore();
+                before(info);
+            }));
+        });
+        enter()?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, io::stdout()));
+        let terminal = Terminal::new(backend).inspect_err(|_| restore())?;
+        Ok(Self { terminal })
+    }
+
+    /// Draws what changed, on terminals that know it in one frame.
+    pub(crate) fn draw(&mut self, app: &App) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| view::draw(app, frame))?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    /// Has everything drawn anew next time.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    /// Rings, and tells the desktop of terminals that can.
+    pub(crate) fn notify(&mut self, words: &str) -> io::Result<()> {
+        let words: String = text::line(words).chars().filter(|c| *c != ';').take(NOTICE_CHARS).collect();
+        execute!(self.terminal.backend_mut(), Print(format!("\x07\x1b]9;{words}\x07")))
+    }
+
+    /// Gives the terminal to another program for a while.
+    pub(crate) fn pause(&self) {
+        restore();
+    }
+
+    /// Takes it over again.
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
+        enter()?;
+        self.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// The size now: columns and lines.
+pub(crate) fn size() -> (u16, u16) {
+    terminal::size().unwrap_or((80, 24))
+}
+
+fn enter() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)
+        .inspect_err(|_| restore())
+}
+
+/// Gives the terminal back as it was. There is nobody left to tell if that fails.
+fn restore() {
+    execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    )
+    .ok();
+    terminal::disable_raw_mode().ok();
+}
+
+/// A whole frame is written at once.
+const FRAME_BYTES: usize = 1 << 16;
+
+/// A desktop shows no more of it.
+const NOTICE_CHARS: usize = 120;
