@@ -165,7 +165,7 @@ impl Painter<'_> {
         let bar_style = if head.is_mention { self.theme.alert() } else { self.theme.quiet() };
         let mut drawn = Vec::new();
         let (indent, name_width) = if self.is_wide() {
-            let name_width = if self.columns >= ROOMY_COLUMNS { 14 } else { 9 };
+            let name_width = (self.columns / 6).clamp(9, 24);
             (TIME_WIDTH + 3 + name_width + 3, name_width)
         } else {
             (3, 0)
@@ -308,9 +308,6 @@ impl<'a> Head<'a> {
 
 /// From here on names stand beside the text and not above it.
 const WIDE_COLUMNS: usize = 48;
-
-/// From here on there is room for long names.
-const ROOMY_COLUMNS: usize = 96;
 
 const TIME_WIDTH: usize = 5;
 

@@ -176,8 +176,13 @@ impl App {
             return "offline".to_owned();
         }
         if here == 0 {
-            let retry = status.peers.iter().filter_map(|peer| peer.retry_ms).min();
-            let retry = retry.map_or(String::new(), |ms| format!(", next try in {} s", ms.div_ceil(1000)));
+            let waiting = status.peers.iter().filter(|peer| peer.failures > 0 && !peer.is_spare);
+            let retry = waiting.filter_map(|peer| peer.retry_ms).min();
+            let retry = match retry {
+                None => String::new(),
+                Some(0) => ", trying".to_owned(),
+                Some(ms) => format!(", next try in {} s", ms.div_ceil(1000)),
+            };
             return match all {
                 0 if status.room.is_none() => format!("no room yet{retry}"),
                 0 => format!("nobody else is in this room{retry}"),

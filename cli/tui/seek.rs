@@ -149,8 +149,6 @@ impl App {
                 self.window.replace(rows, count, before.is_none());
             }
             self.go_to_hit(next);
-        } else {
-            self.hint = Some(seek.state());
         }
     }
 

@@ -47,6 +47,11 @@ impl Theme {
         self.colored(PEOPLE[usize::from(author.0[0]) % PEOPLE.len()])
     }
 
+    /// What cameras read.
+    pub(crate) fn code(self) -> Style {
+        if self.color { Style::new().fg(Color::White).bg(Color::Black) } else { Style::new() }
+    }
+
     fn colored(self, color: Color) -> Style {
         if self.color { Style::new().fg(color) } else { Style::new() }
     }

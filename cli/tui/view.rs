@@ -99,7 +99,9 @@ fn draw_overlay(app: &App, overlay: &Overlay, buffer: &mut Buffer) {
     let rest = usize::from(over.width).saturating_sub(head.width());
     put(buffer, over, 0, &format!("{head}{}", "─".repeat(rest)), app.theme.strong());
     for (at, line) in lines.iter().skip(scroll).take(usize::from(inner.height)).enumerate() {
-        put(buffer, inner, at, line, app.theme.plain());
+        // A code is read by its contrast, which a light screen would turn around.
+        let is_code = matches!(overlay, Overlay::Ticket(_)) && line.starts_with('█');
+        put(buffer, inner, at, line, if is_code { app.theme.code() } else { app.theme.plain() });
     }
     let bottom = usize::from(inner.y + inner.height - over.y);
     if bottom < usize::from(over.height) {
