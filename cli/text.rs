@@ -108,13 +108,30 @@ pub(crate) fn grouped(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
 }
 
+/// The parts between which a line may be broken: behind blanks, and beside letters that take two columns.
+fn words(line: &str) -> Vec<&str> {
+    let is_blank = |word: &str| word.chars().all(char::is_whitespace);
+    let is_wide = |word: &str| word.graphemes(true).any(|cell| cell.width() > 1);
+    let mut words = Vec::new();
+    let (mut from, mut before) = (0, "");
+    for (at, word) in line.split_word_bound_indices() {
+        if [before, word].into_iter().any(|word| is_blank(word) || is_wide(word)) && at > from {
+            words.push(&line[from..at]);
+            from = at;
+        }
+        before = word;
+    }
+    words.push(&line[from..]);
+    words
+}
+
 /// Breaks a line between words, so that each part fits so many columns; a word that does not fit is broken itself.
 pub(crate) fn wrap(line: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(COLUMNS_MIN);
     let mut parts = Vec::new();
     let mut part = String::new();
     let mut width = 0;
-    for word in line.split_word_bounds() {
+    for word in words(line) {
         if width + word.width() > columns && !part.is_empty() {
             parts.push(std::mem::take(&mut part).trim_end().to_owned());
             width = 0;

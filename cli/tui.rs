@@ -104,7 +104,7 @@ impl Tui {
             if let Some(action) = self.app.action() {
                 match action {
                     Action::Redraw => self.screen.clear()?,
-                    Action::Notify(words) => self.screen.notify(&words)?,
+                    Action::Notify { words, is_away } => self.screen.notify(is_away.then_some(&words))?,
                     Action::Suspend => self.suspend()?,
                     action => return Ok(Told::Wants(action)),
                 }

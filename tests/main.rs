@@ -23,4 +23,5 @@ mod sharing;
 mod strace;
 mod sync_oracle;
 mod tidy;
+mod tui;
 mod unsafe_text;

@@ -31,7 +31,7 @@ impl Chat<'_> {
             }
             Action::Edit(text) => self.edit(text).await?,
             Action::Quit => return Ok(true),
-            Action::Notify(_) | Action::Redraw | Action::Suspend => {}
+            Action::Notify { .. } | Action::Redraw | Action::Suspend => {}
         }
         Ok(false)
     }

@@ -79,6 +79,9 @@ impl Chat<'_> {
                 let shown = self.people.shown(&author, Some(&name));
                 let words = words(&author);
                 let address = text::line(&address);
+                if let Some(tui) = self.full() {
+                    tui.app().notify(format!("{shown} knocks"));
+                }
                 self.note(&format!("{shown} ({words}) at {address} knocks: /accept {shown} lets them in"))?;
                 self.news.knocking.insert(author, shown);
             }

@@ -80,8 +80,11 @@ pub(crate) enum Action {
     },
     /// The text is to be edited with another program.
     Edit(String),
-    /// Somebody is to be told of this who does not look.
-    Notify(String),
+    /// The bell is to be rung, and who is away to be told of this.
+    Notify {
+        words: String,
+        is_away: bool,
+    },
     Redraw,
     Suspend,
     Quit,
@@ -143,9 +146,11 @@ impl App {
         page.iter().for_each(|row| self.holders.reach(row));
         let newest = page.first().map(|row| row.key);
         self.window.replace(page, asked, true);
-        self.reading.resume(read.map(|read| read.key), newest);
-        let new = read.map_or(0, |read| status.messages.saturating_sub(read.messages));
-        if new > 0 && self.reading.new_after.is_some() {
+        let new_rows = self.window.rows().rev().take_while(|row| read.is_some_and(|read| row.key > read.key));
+        let own = new_rows.filter(|row| row.author == self.me && is_message(row)).count() as u64;
+        let new = read.map_or(0, |read| status.messages.saturating_sub(read.messages).saturating_sub(own));
+        self.reading.resume(read.map(|read| read.key).filter(|_| new > 0), newest);
+        if self.reading.new_after.is_some() {
             let new = crate::text::count(new, "new message");
             self.hint = Some(format!("{new} since you were here · Alt+a goes to the first"));
         }
@@ -211,9 +216,9 @@ impl App {
             && self.progress.is_none()
             && !self.people.is_blocked(&row.author)
             && self.painter().mentions_me(&row.text);
-        if is_for_me && self.notifies {
+        if is_for_me {
             let words = format!("{}: {}", self.people.name(&row.author), crate::text::line(&row.text));
-            self.actions.push_back(Action::Notify(words));
+            self.notify(words);
         }
         self.window.arrive(row, is_late);
         let read = match self.view {
@@ -221,6 +226,14 @@ impl App {
             View::At { place, .. } => Some(place),
         };
         self.window.trim(read);
+    }
+
+    /// Has somebody told who may not look.
+    pub(crate) fn notify(&mut self, words: String) {
+        if self.notifies {
+            let is_away = !self.has_focus;
+            self.actions.push_back(Action::Notify { words, is_away });
+        }
     }
 
     /// Tells something beside the conversation.

@@ -165,7 +165,7 @@ impl Painter<'_> {
         let bar_style = if head.is_mention { self.theme.alert() } else { self.theme.quiet() };
         let mut drawn = Vec::new();
         let (indent, name_width) = if self.is_wide() {
-            let name_width = (self.columns / 6).clamp(9, 24);
+            let name_width = (self.columns / 8).clamp(9, 24);
             (TIME_WIDTH + 3 + name_width + 3, name_width)
         } else {
             (3, 0)

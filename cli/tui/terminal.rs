@@ -53,10 +53,14 @@ impl Screen {
         self.terminal.clear()
     }
 
-    /// Rings, and tells the desktop of terminals that can.
-    pub(crate) fn notify(&mut self, words: &str) -> io::Result<()> {
-        let words: String = text::line(words).chars().filter(|c| *c != ';').take(NOTICE_CHARS).collect();
-        execute!(self.terminal.backend_mut(), Print(format!("\x07\x1b]9;{words}\x07")))
+    /// Rings, and has a terminal that can tell the desktop.
+    pub(crate) fn notify(&mut self, words: Option<&String>) -> io::Result<()> {
+        let notice = words.map_or_else(String::new, |words| {
+            // What would end the sequence, or make it another one, is not in it.
+            let words: String = text::line(words).chars().filter(|c| *c != ';').take(NOTICE_CHARS).collect();
+            format!("\x1b]9;{words}\x07")
+        });
+        execute!(self.terminal.backend_mut(), Print(format!("\x07{notice}")))
     }
 
     /// Gives the terminal to another program for a while.

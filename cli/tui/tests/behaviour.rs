@@ -183,7 +183,7 @@ fn whoever_names_us_is_gone_to_and_told_of() {
     let row = story.says(BOB, 290, "Ann: lunch?");
     shown.now_ms += MINUTE;
     shown.app.on_row(row, shown.now_ms);
-    assert_eq!(shown.settle(), [Action::Notify("bob: Ann: lunch?".to_owned())]);
+    assert_eq!(shown.settle(), [Action::Notify { words: "bob: Ann: lunch?".to_owned(), is_away: false }]);
 }
 
 #[test]

@@ -1,0 +1,304 @@
+//! The full screen on a terminal: the real program in a pty, its output read as a terminal would.
+
+use std::io::{Read as _, Write as _};
+use std::num::NonZeroU16;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::program::{Home, PATIENCE, free_address};
+
+/// The program on a terminal of its own.
+struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn std::io::Write + Send>,
+    output: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+    /// Everything that was ever written.
+    written: Vec<u8>,
+}
+
+fn size(columns: u16, lines: u16) -> PtySize {
+    PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 }
+}
+
+fn above_zero(number: u16) -> NonZeroU16 {
+    NonZeroU16::new(number).unwrap()
+}
+
+impl Terminal {
+    fn start(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let command = home.command(args);
+        let mut builder = CommandBuilder::new(command.get_program());
+        builder.args(command.get_args());
+        for (name, _) in command.get_envs() {
+            builder.env_remove(name);
+        }
+        builder.env("TERM", "xterm-256color");
+        env.iter().for_each(|(name, value)| builder.env(name, value));
+        let pair = native_pty_system().openpty(size(80, 24)).unwrap();
+        let child = pair.slave.spawn_command(builder).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (bytes, output) = sync_channel(10_000);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4_096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if bytes.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        let parser = vt100::Parser::new(above_zero(24), above_zero(80), 0);
+        Self { child, master: pair.master, keys, output, parser, written: Vec::new() }
+    }
+
+    /// A chat in a home, without news of connections.
+    fn chat(home: &Home, listen: &str, args: &[&str]) -> Self {
+        Self::start(home, &[&["--listen", listen], args].concat(), &[])
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn screen(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Waits until the screen is as it should be.
+    #[track_caller]
+    fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
+        while !is_so(&self.screen()) {
+            let Ok(bytes) = self.output.recv_timeout(PATIENCE) else {
+                panic!("waited for {what}:\n{}", self.screen());
+            };
+            self.parser.process(&bytes);
+            self.written.extend(bytes);
+        }
+    }
+
+    #[track_caller]
+    fn shows(&mut self, text: &str) {
+        self.until(text, |screen| screen.contains(text));
+    }
+
+    fn resize(&mut self, columns: u16, lines: u16) {
+        self.parser.screen_mut().set_size(above_zero(lines), above_zero(columns));
+        self.master.resize(size(columns, lines)).unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.process_id().and_then(|id| Pid::from_raw(i32::try_from(id).unwrap()));
+        kill_process(id.unwrap(), signal).unwrap();
+    }
+
+    /// Waits for the end. Answers the exit code, and whether the terminal was given back.
+    fn end(mut self) -> (u32, bool) {
+        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+            self.written.extend(bytes);
+        }
+        let code = self.child.wait().unwrap().exit_code();
+        let written = String::from_utf8_lossy(&self.written).into_owned();
+        let last = |sequence: &str| written.rfind(sequence);
+        let is_left = last("\x1b[?1049l") > last("\x1b[?1049h")
+            && last("\x1b[?2004l") > last("\x1b[?2004h")
+            && last("\x1b[?25h") > last("\x1b[?25l");
+        (code, is_left)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Ann on a terminal, bob as a script, in one room.
+fn two() -> ((Home, Terminal), (Home, crate::program::Running), String) {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let ticket = ann.invite();
+    let at = free_address();
+    let mut on_screen = Terminal::chat(&ann, &at, &[]);
+    on_screen.shows("nobody else is in this room");
+    let in_bob = bob.chat("127.0.0.1:0", &["--peer", &ticket, "--peer", &at]);
+    on_screen.shows("is connected");
+    ((ann, on_screen), (bob, in_bob), at)
+}
+
+#[test]
+fn what_is_typed_is_read_elsewhere_and_what_is_said_elsewhere_is_on_the_screen() {
+    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    screen.press("hello bob\r");
+    in_bob.reads("hello bob");
+    screen.until("that all have it", |screen| {
+        screen.lines().any(|line| line.contains("hello bob") && line.trim_end().ends_with('●'))
+    });
+    in_bob.say("hello ann");
+    screen.shows("hello ann");
+    screen.press("\x04");
+    assert_eq!(screen.end(), (0, true));
+}
+
+#[test]
+fn what_is_pasted_is_taken_as_text_and_not_as_keys() {
+    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    screen.press("\x1b[200~one\rtwo\x1b[2J\x07\x03three\x1b[201~");
+    screen.shows("two[2Jthree");
+    screen.press("\r");
+    in_bob.reads("one\ntwo[2Jthree");
+    screen.press("\x1b[200~1\r2\r3\r4\r5\r6\r7\x1b[201~");
+    screen.shows("7 lines were pasted");
+    screen.press("\r");
+    screen.until("that it is taken", |screen| !screen.contains("lines were pasted"));
+    screen.press("\r");
+    in_bob.reads("1\n2\n3\n4\n5\n6\n7");
+}
+
+#[test]
+fn the_screen_follows_every_size() {
+    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    in_bob.say("a message to be read at every size");
+    screen.shows("a message to be read at every size");
+    screen.resize(20, 6);
+    screen
+        .until("the narrow screen", |screen| screen.contains("read at every") && screen.lines().count() <= 6);
+    screen.resize(300, 50);
+    screen.until("the wide screen", |screen| screen.contains("Ctrl+F search") && screen.contains("≡"));
+    screen.resize(80, 24);
+    screen.press("still here\r");
+    in_bob.reads("still here");
+}
+
+#[test]
+fn a_peer_that_is_killed_is_gone_and_gets_what_it_missed_when_it_is_back() {
+    let ((_ann, mut screen), (bob, mut in_bob), at) = two();
+    screen.press("before\r");
+    in_bob.reads("before");
+    in_bob.kill();
+    screen.shows("bob is gone");
+    screen.press("while you were away\r");
+    let is_marked = |screen: &str, sign: char| {
+        screen.lines().any(|line| line.contains("while you were away") && line.trim_end().ends_with(sign))
+    };
+    screen.until("only here", |screen| is_marked(screen, '○'));
+    bob.send("meanwhile");
+    let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &at]);
+    in_bob.reads("while you were away");
+    screen.until("all have it", |screen| is_marked(screen, '●'));
+    screen.shows("meanwhile");
+    // Neither had read the other.
+    screen.until("a bracket", |screen| screen.contains('┌') && screen.contains('└'));
+}
+
+#[test]
+fn the_terminal_is_given_back_when_the_program_is_told_to_end() {
+    let ((_ann, screen), _bob, _) = two();
+    screen.signal(Signal::TERM);
+    let (code, is_given_back) = screen.end();
+    assert_eq!((code, is_given_back), (130, true));
+}
+
+#[test]
+fn a_program_that_sleeps_comes_back_with_its_screen() {
+    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    for wakes in ["by a key", "by a signal"] {
+        match wakes {
+            "by a key" => screen.press("\x1a"),
+            _ => screen.signal(Signal::TSTP),
+        }
+        let left = |written: &[u8]| written.windows(8).filter(|part| part == b"\x1b[?1049l").count();
+        let before = left(&screen.written);
+        while left(&screen.written) == before {
+            let bytes = screen.output.recv_timeout(PATIENCE).expect("the terminal is given back");
+            screen.parser.process(&bytes);
+            screen.written.extend(bytes);
+        }
+        screen.signal(Signal::CONT);
+        screen.shows("F1 help");
+    }
+    in_bob.say("good morning");
+    screen.shows("good morning");
+    screen.press("\x03");
+    assert_eq!(screen.end(), (0, true));
+}
+
+#[test]
+fn another_program_writes_the_message_and_the_talk_goes_on_meanwhile() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let folder = tempfile::tempdir().unwrap();
+    let editor = folder.path().join("editor");
+    std::fs::write(&editor, "printf ' and more\\nof it\\n' >> \"$1\"").unwrap();
+    let editor = format!("sh {}", editor.display());
+    let ticket = ann.invite();
+    let at = free_address();
+    let mut screen = Terminal::start(&ann, &["--listen", &at], &[("EDITOR", &editor), ("VISUAL", "")]);
+    screen.shows("nobody else");
+    let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &ticket, "--peer", &at]);
+    screen.shows("is connected");
+    screen.press("begun");
+    screen.shows("> begun");
+    screen.press("\x18");
+    screen.shows("of it");
+    screen.press("\r");
+    in_bob.reads("begun and more\nof it");
+}
+
+#[test]
+fn where_no_screen_can_be_drawn_there_are_lines() {
+    for (args, term) in [(&["--plain"][..], "xterm"), (&[], "dumb")] {
+        let ann = Home::new("ann");
+        let mut plain =
+            Terminal::start(&ann, &[&["--listen", "127.0.0.1:0"], args].concat(), &[("TERM", term)]);
+        plain.shows("/help lists what else there is");
+        plain.press("hello\r");
+        plain.until("the echo", |screen| screen.contains("hello"));
+        plain.press("\x04");
+        let written = {
+            while let Ok(bytes) = plain.output.recv_timeout(PATIENCE) {
+                plain.written.extend(bytes);
+            }
+            String::from_utf8_lossy(&plain.written).into_owned()
+        };
+        assert!(!written.contains("\x1b[?1049h"), "{written:?}");
+        assert_eq!(ann.texts(), ["hello"]);
+    }
+}
+
+#[test]
+fn what_a_peer_writes_is_drawn_and_not_obeyed() {
+    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    in_bob.say("x\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}5A\u{202e}z");
+    screen.shows("␛]0;owned");
+    let written = String::from_utf8_lossy(&screen.written).into_owned();
+    assert!(!written.contains("]0;owned\u{7}") && !written.contains('\u{202e}'), "{written:?}");
+}
+
+#[test]
+fn what_is_new_since_the_last_time_begins_with_a_line() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let ticket = ann.invite();
+    ann.send("the first");
+    let at = free_address();
+    let mut screen = Terminal::chat(&ann, &at, &[]);
+    screen.shows("the first");
+    let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &ticket, "--peer", &at]);
+    in_bob.say("read");
+    screen.shows("read");
+    screen.press("\x03");
+    assert_eq!(screen.end(), (0, true));
+    in_bob.say("unread");
+    in_bob.reads("unread");
+    let in_ann = ann.run(&["--listen", &at, "sync"]);
+    assert!(in_ann.status.success() || ann.texts().contains(&"unread".to_owned()));
+    let mut screen = Terminal::chat(&ann, &at, &[]);
+    screen.shows("unread");
+    screen.until("the line", |screen| {
+        let at = |text: &str| screen.lines().position(|line| line.contains(text));
+        at("── new") > at("│ read") && at("── new") < at("unread")
+    });
+}
