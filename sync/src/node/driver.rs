@@ -358,28 +358,6 @@ impl Driver {
         drop(done);
     }
 
-    /// Waits until everything admitted is durable, or the store failed.
-    pub(super) async fn settle_store(&mut self) {
-        let is_settled =
-            |engine: &Engine| engine.conversation().is_settled() || engine.conversation().is_read_only();
-        self.drain();
-        while self.engine.as_ref().is_some_and(|engine| !is_settled(engine))
-            && let Some(keeper) = &mut self.keeper
-            && let Some(kept) = keeper.next().await
-        {
-            self.on_kept(kept);
-            self.drain();
-        }
-    }
-
-    /// Waits until everything admitted is durable, then has the store closed.
-    pub(super) async fn leave_store(&mut self) {
-        self.settle_store().await;
-        if let Some(keeper) = self.keeper.take() {
-            keeper.close().await;
-        }
-    }
-
     /// The room that is open.
     pub(super) fn room(&self) -> Option<RoomId> {
         self.engine.as_ref().map(|engine| engine.conversation().graph().room())

@@ -175,6 +175,28 @@ impl Driver {
         Ok((found, trouble))
     }
 
+    /// Waits until everything admitted is durable, or the store failed.
+    pub(super) async fn settle_store(&mut self) {
+        let is_settled =
+            |engine: &Engine| engine.conversation().is_settled() || engine.conversation().is_read_only();
+        self.drain();
+        while self.engine.as_ref().is_some_and(|engine| !is_settled(engine))
+            && let Some(keeper) = &mut self.keeper
+            && let Some(kept) = keeper.next().await
+        {
+            self.on_kept(kept);
+            self.drain();
+        }
+    }
+
+    /// Waits until everything admitted is durable, then has the store closed.
+    pub(super) async fn leave_store(&mut self) {
+        self.settle_store().await;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close().await;
+        }
+    }
+
     fn enter(&mut self, room: RoomId, mut conversation: Conversation, is_new: bool, left: Option<String>) {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
