@@ -49,6 +49,10 @@ pub(crate) struct Args {
     #[arg(long, env = "REPLICA_NO_LAN", value_parser = FalseyValueParser::new(), global = true)]
     pub(crate) no_lan: bool,
 
+    /// Do not ask the router to let others in (UPnP, NAT-PMP, PCP).
+    #[arg(long, env = "REPLICA_NO_PORT_MAPPING", value_parser = FalseyValueParser::new(), global = true)]
+    pub(crate) no_port_mapping: bool,
+
     /// Meet members by this server (see `replica rendezvous`); kept with the room. May be repeated.
     #[arg(long, value_name = "HOST:PORT", env = "REPLICA_RENDEZVOUS", value_delimiter = ',', global = true)]
     pub(crate) rendezvous: Vec<String>,

@@ -86,6 +86,7 @@ impl Config {
             lan: !args.no_lan,
             rendezvous: rendezvous.collect::<Result<_, _>>()?,
             dht: args.dht.then_some(bootstrap),
+            router: !args.no_port_mapping,
         };
         let color = match args.color {
             ColorWhen::Always => true,
@@ -131,9 +132,10 @@ impl Config {
         };
         let is_of_this_machine = matches!(listen, Listen::At(address) if address.ip().is_loopback());
         let lan = self.discovery.lan && !is_of_this_machine;
+        let router = self.discovery.router && !is_of_this_machine && listen != Listen::Nowhere;
         Options {
             nick: None,
-            discovery: discovery::Settings { lan, ..self.discovery.clone() },
+            discovery: discovery::Settings { lan, router, ..self.discovery.clone() },
             listen,
             peers: if role == Role::Reads { Vec::new() } else { self.peers.clone() },
             ticket: if role == Role::Reads { None } else { self.ticket.clone() },

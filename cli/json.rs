@@ -201,6 +201,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         refused: BTreeMap<&'static str, u64>,
         read_only: bool,
         forked: Vec<Forked>,
+        outside: Option<String>,
         discovery: Vec<Means>,
     }
     #[derive(Serialize)]
@@ -250,6 +251,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         refused: counts(&status.refused),
         read_only: status.is_read_only,
         forked: status.forked.iter().map(forked).collect(),
+        outside: status.outside.map(|address| address.to_string()),
         discovery: status.discovery.iter().map(means).collect(),
     };
     tagged("status", fields)

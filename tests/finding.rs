@@ -1,6 +1,11 @@
 //! Finding each other without being told an address.
 
+use std::net::UdpSocket;
 use std::process::Command;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use replica_sync::ticket::Ticket;
 
 use crate::network::Network;
 use crate::program::{Home, Running};
@@ -100,6 +105,53 @@ fn two_with_one_ticket_find_each_other_in_a_distributed_hash_table() {
     let mut at_ann = ann.chat("127.0.0.1:0", &["--dht", "--dht-bootstrap", &first]);
     let mut at_bob = bob.chat("127.0.0.1:0", &["--dht", "--dht-bootstrap", &first, "--peer", &ticket]);
     talk(&mut at_ann, &mut at_bob);
+}
+
+/// A router that knows NAT-PMP (RFC 6886, section 3), and says that it is `203.0.113.7`.
+fn answer_nat_pmp(socket: &UdpSocket) {
+    let mut request = [0; 1100];
+    while let Ok((length, from)) = socket.recv_from(&mut request) {
+        let head = |operation: u8| [0, 128 + operation, 0, 0, 0, 0, 0, 1];
+        let answer = match &request[..length] {
+            [0, 0] => [&head(0)[..], &[203, 0, 113, 7]].concat(),
+            [0, operation @ (1 | 2), _, _, port @ .., _, _, _, _, _, _] => {
+                [&head(*operation)[..], port, port, &3600u32.to_be_bytes()].concat()
+            }
+            _ => continue,
+        };
+        socket.send_to(&answer, from).unwrap();
+    }
+}
+
+#[test]
+fn who_is_behind_a_router_says_where_it_lets_others_in() {
+    let Some(mut network) = Network::new(2) else { return };
+    let lan = network.switch(&[0, 1]);
+    network.set_router(lan, 0, 1);
+    let (ready, is_ready) = sync_channel(1);
+    let router = network.within(1, move || {
+        let socket = UdpSocket::bind("0.0.0.0:5351").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        ready.send(()).unwrap();
+        answer_nat_pmp(&socket);
+    });
+    is_ready.recv().unwrap();
+    let ann = Home::new("ann");
+    let mut at_ann = Running::start(network.on(0, &ann.command(&["--json", "serve"])));
+    let line = at_ann.wait("where ann listens", |line| line["type"] == "listening");
+    let port = line["addr"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let outside = format!("203.0.113.7:{port}");
+    let is_let_in = || ann.status()["outside"] == outside.as_str();
+    let mut looks = 0;
+    while !is_let_in() {
+        assert!(looks < 200, "the router let nobody in: {}", ann.status());
+        std::thread::sleep(Duration::from_millis(100));
+        looks += 1;
+    }
+    let ticket: Ticket = ann.ok(&["invite"]).trim().parse().unwrap();
+    assert!(ticket.addresses.contains(&outside), "{ticket:?}");
+    at_ann.terminate();
+    drop(router);
 }
 
 fn clone(command: &Command) -> Command {

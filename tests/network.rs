@@ -1,7 +1,12 @@
 //! Networks of their own, in namespaces that only root may make: hosts at switches, whose links can be cut.
 
+use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::program::{has, say};
 
@@ -84,8 +89,26 @@ impl Network {
             };
         }
         // What leaves the host stays in this network.
-        there.env_remove("REPLICA_NO_LAN");
+        there.env_remove("REPLICA_NO_LAN").env_remove("REPLICA_NO_PORT_MAPPING");
         there
+    }
+
+    /// Does something on a host, in a thread of its own.
+    pub(crate) fn within<T: Send + 'static>(
+        &self,
+        host: usize,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let space = File::open(format!("/run/netns/{}", self.host(host))).unwrap();
+        std::thread::spawn(move || {
+            move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            task()
+        })
+    }
+
+    /// Sends what a host has for others elsewhere to another one.
+    pub(crate) fn set_router(&self, switch: usize, host: usize, router: usize) {
+        self.ip(host, &format!("route add default via {}", Self::address(switch, router)));
     }
 
     fn ip(&self, host: usize, words: &str) {

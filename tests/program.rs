@@ -59,7 +59,7 @@ impl Home {
             command.env_remove(variable);
         }
         // Nothing leaves this machine.
-        command.env("REPLICA_NO_LAN", "1");
+        command.env("REPLICA_NO_LAN", "1").env("REPLICA_NO_PORT_MAPPING", "1");
         command
     }
 

@@ -71,6 +71,7 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
         lines.push("warning  the store failed: nothing more can be written".to_owned());
     }
     lines.extend(status.listening.iter().map(|address| format!("listens  {address}")));
+    lines.extend(status.outside.iter().map(|address| format!("listens  {address}, through the router")));
     lines.extend(status.discovery.iter().map(|means| format!("looks    {}", means_line(means))));
     lines.extend(status.peers.iter().map(|peer| format!("peer     {}", super::peers::line(peer, &people))));
     lines
@@ -83,11 +84,20 @@ fn means_line(means: &MeansStatus) -> String {
         Means::Lan => "on the local network".to_owned(),
         Means::Rendezvous => format!("at {}", text::line(server.as_deref().unwrap_or("?"))),
         Means::Dht => "in the BitTorrent network's table".to_owned(),
+        Means::Router => return router_line(condition),
     };
     match condition {
         Condition::Starting => format!("{place}: beginning"),
         Condition::Working => format!("{place}: found {found} so far"),
         Condition::Failing(why) => format!("{place}: not now, {}", text::line(why)),
+    }
+}
+
+fn router_line(condition: &Condition) -> String {
+    match condition {
+        Condition::Starting => "through the router: asking for a port".to_owned(),
+        Condition::Working => "through the router: it lets others in".to_owned(),
+        Condition::Failing(why) => format!("through the router: not now, {}", text::line(why)),
     }
 }
 

@@ -5,7 +5,7 @@
 //! who answers, and the book gives up what comes to nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +17,7 @@ use crate::limits::SIGHTINGS_WAITING_MAX;
 mod dht;
 mod lan;
 mod rendezvous;
+mod router;
 mod tag;
 
 pub use tag::Means;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub rendezvous: Vec<String>,
     /// The nodes of the distributed hash table to begin with; none does not use it.
     pub dht: Option<Vec<String>>,
+    /// Whether to ask the router to let others in.
+    pub router: bool,
 }
 
 /// How a means stands.
@@ -87,6 +90,8 @@ pub(crate) enum Told {
     Found { addresses: Vec<SocketAddr>, relay: Option<Route> },
     /// Somebody wants to be joined with us there.
     Ring(Ring),
+    /// Others reach us here too from now on, or nowhere else.
+    Outside(Option<SocketAddr>),
     /// This machine's addresses may be others now.
     Moved,
 }
@@ -145,8 +150,11 @@ impl Discovery {
         }
     }
 
-    /// Begins with the local network and the table, as far as they are wanted.
+    /// Begins with all that is wanted but servers.
     pub(crate) fn start(&mut self, settings: &Settings) {
+        if settings.router {
+            self.begin(Means::Router, None, router::run);
+        }
         if settings.lan {
             self.begin(Means::Lan, None, lan::run);
         }
@@ -276,6 +284,15 @@ struct Wanted {
     tags: BTreeMap<Tag, u64>,
     secret: [u8; 32],
     addresses: Vec<SocketAddr>,
+}
+
+/// Whether anybody on the internet might be there: whoever answers in public can name any address, and those of our own
+/// network are not dialled for it.
+fn is_public(ip: Ipv4Addr) -> bool {
+    let is_shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+    let is_private = ip.is_private() || ip.is_link_local() || is_shared || ip.is_loopback();
+    let is_nobody = ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast();
+    !is_private && !is_nobody
 }
 
 /// Servers in use at once: a ticket names one or two.

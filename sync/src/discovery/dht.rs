@@ -4,7 +4,7 @@
 //! and not for what; whoever has the room's secret can ask who is there.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -13,7 +13,7 @@ use mainline::{Dht, Id};
 use tokio::net::lookup_host;
 use tokio::time::{sleep, timeout};
 
-use crate::discovery::{Condition, Desk, Means, Told, Wanted};
+use crate::discovery::{Condition, Desk, Means, Told, Wanted, is_public};
 use crate::limits::DHT_ANSWERS_MAX;
 
 pub(super) async fn run(mut desk: Desk, bootstrap: Vec<String>) {
@@ -88,21 +88,12 @@ async fn ask(desk: &Desk, node: &Node, id: Id) {
     while seen.len() < DHT_ANSWERS_MAX
         && let Ok(Some(found)) = timeout(QUERY_TIME, peers.next()).await
     {
-        for address in found.into_iter().filter(|address| node.is_local || is_public(*address)) {
+        for address in found.into_iter().filter(|address| node.is_local || is_public(*address.ip())) {
             if seen.insert(address) {
                 desk.tell(Told::Found { addresses: vec![address.into()], relay: None }).await;
             }
         }
     }
-}
-
-/// Whoever answers there can name any address: those of our own network are not dialled for it.
-fn is_public(address: SocketAddrV4) -> bool {
-    let ip = address.ip();
-    let is_private =
-        ip.is_private() || ip.is_link_local() || ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-    let is_nobody = ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast();
-    !is_private && !is_nobody && address.port() != 0
 }
 
 /// Members that are up announce themselves again, and tables forget: looked at soon at first, then each quarter of an hour.

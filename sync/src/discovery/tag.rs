@@ -26,6 +26,8 @@ pub enum Means {
     Rendezvous,
     /// The BitTorrent network's distributed hash table.
     Dht,
+    /// The router, which lets others in: it finds nobody, and makes us be found.
+    Router,
 }
 
 impl Means {
@@ -36,6 +38,7 @@ impl Means {
             Self::Lan => "lan",
             Self::Rendezvous => "rendezvous",
             Self::Dht => "dht",
+            Self::Router => "router",
         }
     }
 }

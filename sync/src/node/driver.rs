@@ -56,6 +56,8 @@ pub(super) struct Driver {
     /// Knockers to be let into a room that is yet to be made.
     pub(super) makes_room_for: Vec<(ConnectionId, AuthorKey)>,
     pub(super) listening: Vec<SocketAddr>,
+    /// Where others reach us through the router.
+    pub(super) outside: Option<SocketAddr>,
     pub(super) discovery: Discovery,
     pub(super) detours: Detours,
     /// Whether a connection came or went, so that this machine's addresses may be others now.
@@ -121,6 +123,7 @@ impl Driver {
             next_admission: ADMISSION_TAGS,
             makes_room_for: Vec::new(),
             listening: Vec::new(),
+            outside: None,
             discovery: Discovery::new(clock, place),
             detours: Detours::default(),
             may_have_moved: false,
@@ -218,7 +221,7 @@ impl Driver {
     }
 
     /// Does all that the core wants done. Answers when it wants to be woken.
-    fn drain(&mut self) -> Option<u64> {
+    pub(super) fn drain(&mut self) -> Option<u64> {
         self.drain_lobby();
         let deadline = loop {
             let Some(engine) = &mut self.engine else { break None };
@@ -279,7 +282,7 @@ impl Driver {
         }
     }
 
-    fn on_kept(&mut self, kept: Kept) {
+    pub(super) fn on_kept(&mut self, kept: Kept) {
         match kept {
             Kept::Persisted(rows_after) => {
                 self.handle(Input::Persisted(rows_after));

@@ -35,6 +35,10 @@ impl Driver {
                 }
             }
             Told::Ring(ring) => self.transport.pick_up(ring),
+            Told::Outside(address) => {
+                self.outside = address;
+                self.may_have_moved = true;
+            }
             Told::Moved => self.may_have_moved = true,
         }
     }

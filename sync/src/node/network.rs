@@ -254,7 +254,7 @@ impl Driver {
     }
 
     /// Where others can reach us, or could when we last listened: the addresses of this machine's interfaces, loopback
-    /// only where it was named or there is nothing else.
+    /// only where it was named or there is nothing else; and through the router.
     pub(super) fn reachable_at(&self) -> Vec<SocketAddr> {
         let mut found = Vec::new();
         let last = self.home.state().listened_at.filter(|_| self.listening.is_empty());
@@ -273,6 +273,7 @@ impl Driver {
             let chosen = if others.is_empty() { loopback } else { others };
             found.extend(chosen.into_iter().map(|ip| SocketAddr::new(ip, at.port())));
         }
+        found.extend(self.outside);
         found.truncate(TICKET_ADDRESSES_MAX);
         found
     }

@@ -138,6 +138,8 @@ pub struct Status {
     pub documents_in_use: usize,
     /// Where connections are accepted.
     pub listening: Vec<SocketAddr>,
+    /// Where others reach us through the router.
+    pub outside: Option<SocketAddr>,
     /// By which means members are looked for.
     pub discovery: Vec<MeansStatus>,
     /// What was refused since the node runs.
@@ -176,6 +178,7 @@ impl Driver {
             behind: 0,
             documents_in_use: 0,
             listening: self.listening.clone(),
+            outside: self.outside,
             discovery: self.discovery.status().cloned().collect(),
             refused: self.transport.refusals().clone(),
             is_read_only: false,
