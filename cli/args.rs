@@ -232,11 +232,32 @@ pub(crate) enum Task {
         #[arg(long)]
         repair: bool,
     },
-    /// Write the conversation as one Automerge document
+    /// Write the conversation into a file
     Export {
         /// Where to; `-` is stdout.
         file: PathBuf,
+        /// As what.
+        #[arg(long, value_name = "FORMAT", default_value = "automerge")]
+        format: Format,
     },
+    /// Take in a bundle that somebody exported: sync by a file
+    Import {
+        /// What `replica export --format bundle` wrote.
+        file: PathBuf,
+    },
+}
+
+/// As what a conversation is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Lines, as `log` prints them.
+    Text,
+    /// One object a line, as `log --json --all` prints them.
+    Json,
+    /// One Automerge document, which any Automerge program opens.
+    Automerge,
+    /// What `replica import` takes in, signatures and all.
+    Bundle,
 }
 
 /// What is done with a key.

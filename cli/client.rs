@@ -207,6 +207,10 @@ impl Client {
         self.ask(async |node| node.export().await).await
     }
 
+    pub(crate) async fn bundle(&mut self) -> Result<Vec<u8>, NodeError> {
+        self.ask(async |node| node.bundle().await).await
+    }
+
     /// Ends the node in good order, if it is ours.
     pub(crate) async fn stop(mut self) {
         drive(self.node.stop(), &mut self.events, &mut self.queued).await;

@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 mod export;
 mod identity;
+mod import;
 pub(crate) mod invite;
 mod join;
 pub(crate) mod log;
@@ -67,7 +68,8 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Whoami => whoami::run(config, output).await,
         Task::Doctor { repair } => doctor::run(config, repair, output).await,
         Task::Verify => status::verify(config, output).await,
-        Task::Export { file } => export::run(config, &file, output).await,
+        Task::Export { file, format } => export::run(config, &file, format, output).await,
+        Task::Import { file } => import::run(config, &file, output).await,
         Task::Serve | Task::Tail { .. } | Task::Rendezvous { .. } => Ok(Exit::Done),
     }?;
     output.flush()?;

@@ -190,6 +190,10 @@ pub(crate) fn of_say(error: &SayError) -> Explained {
         }
         SayError::NotAdmin => (Exit::Refused, "`replica members` lists the admins, highest rank first."),
         SayError::NobodyThere => (Exit::Failed, "`replica members` lists who is there."),
+        SayError::NotSound | SayError::Incomplete => (
+            Exit::Refused,
+            "What came before it was taken in. Have the bundle made once more, by somebody else.",
+        ),
         SayError::ReadOnly => (Exit::Store, "Check the disk, then start replica again."),
         SayError::TooManyDrafts => {
             (Exit::Failed, "Connect to a member first, so that they can be delivered.")

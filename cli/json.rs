@@ -387,6 +387,19 @@ pub(crate) fn export(file: &std::path::Path, bytes: usize) -> impl Serialize {
     tagged("export", Export { file: file.display().to_string(), bytes })
 }
 
+/// What a bundle brought.
+pub(crate) fn import(file: &std::path::Path, author: &AuthorKey, new: u64, entries: u64) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Import {
+        file: String,
+        author: String,
+        new: u64,
+        entries: u64,
+    }
+    let (file, author) = (file.display().to_string(), author.to_string());
+    tagged("import", Import { file, author, new, entries })
+}
+
 /// A name, or words of the key where there is none: the same on every replica.
 fn nick_or_words(author: &AuthorKey, nick: Option<&str>) -> String {
     nick.map_or_else(|| two_words(author), str::to_owned)

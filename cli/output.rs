@@ -31,8 +31,7 @@ impl Output {
 
     /// Writes an object as a line of data.
     pub(crate) fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
-        object.serialize(&mut Serializer::with_formatter(&mut self.stdout, Escaping))?;
-        self.stdout.write_all(b"\n")
+        json_line(&mut self.stdout, object)
     }
 
     /// Writes bytes of data.
@@ -86,6 +85,12 @@ impl Output {
             writeln!(io::stderr(), "{}", text::guarded(line)).ok();
         }
     }
+}
+
+/// Writes an object as a line.
+pub(crate) fn json_line(to: &mut impl io::Write, object: &impl Serialize) -> io::Result<()> {
+    object.serialize(&mut Serializer::with_formatter(&mut *to, Escaping))?;
+    to.write_all(b"\n")
 }
 
 /// Writes JSON that says the same and that no terminal obeys: what cannot be seen is escaped, though it need not be.

@@ -13,8 +13,11 @@ fn a_home_in_use_names_the_process_that_holds_it() {
     let mut running = ann.chat("127.0.0.1:0", &[]);
     running.say("first");
     running.reads("first");
-    let error = ann.fails(4, &["--offline", "send", "second"]);
-    assert!(error.contains("process"), "{error}");
+    // What only the holder can do, and what it will not do for others.
+    for args in [["identity", "passphrase", "--remove"].as_slice(), &["doctor", "--repair"]] {
+        let error = ann.fails(4, args);
+        assert!(error.contains(&format!("process {}", running.id())), "{error}");
+    }
     assert_eq!(running.finish(), Some(0));
     assert_eq!(ann.texts(), ["first"]);
 }

@@ -104,6 +104,7 @@ impl Guest {
                 Event::Draft { tag: Some(tag), .. }
                 | Event::Written { tag, .. }
                 | Event::Invited { tag, .. }
+                | Event::Imported { tag, .. }
                 | Event::Refused { tag, .. } => drop(self.unanswered.remove(tag)),
                 Event::PeerHere { connection, author } => drop(self.here.insert(*connection, *author)),
                 Event::PeerGone { connection, .. } => drop(self.here.remove(connection)),

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::block;
 use crate::document::Actor;
 use crate::documents::{self, Documents, ExportError, PageRow};
 use crate::entry::{Body, Entry};
 use crate::graph::{Admission, Graph};
 use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
+use crate::identity::Identity;
 use crate::members::Members;
 use crate::order::OrderKey;
-use crate::store::{Damage, Log, Store, StoreError};
+use crate::store::{BlockNumber, Damage, Log, Store, StoreError};
 use crate::timeline::{Span, Timeline};
+use crate::{block, bundle};
 
 mod fold;
 mod mend;
@@ -134,7 +135,7 @@ impl Archive {
         let mut timeline = Timeline::new(period_ms);
         timeline.reserve(log.len() as usize);
         for number in 0..log.blocks() {
-            let bytes = log.read(store.as_ref(), crate::store::BlockNumber(number))?;
+            let bytes = log.read(store.as_ref(), BlockNumber(number))?;
             for entry in block::decode(&bytes, &room, &graph).map_err(|_| Damage::Log)? {
                 let Ok(Admission::New(at)) = graph.admit(&entry) else { return Err(Damage::Log.into()) };
                 members.apply(&entry, graph.key(at));
@@ -284,6 +285,18 @@ impl Archive {
         documents::export(&mut shelf, end)
     }
 
+    /// Every block of the log, in order, as a bundle.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn bundle(&self, identity: &Identity) -> Result<Vec<u8>, StoreError> {
+        let mut bundle = bundle::Writer::new(&self.room);
+        for number in 0..self.log.blocks() {
+            bundle.add(&self.log.read(self.store.as_ref(), BlockNumber(number))?);
+        }
+        Ok(bundle.finish(identity))
+    }
+
     /// Saves the documents and leaves the store in order.
     ///
     /// # Errors
@@ -353,7 +366,7 @@ pub fn text_of(body: &Body) -> String {
 
 /// The period of the room whose log begins so.
 fn period_ms(log: &Log, store: &dyn Store, room: &RoomId) -> Result<u64, StoreError> {
-    let bytes = log.read(store, crate::store::BlockNumber(0))?;
+    let bytes = log.read(store, BlockNumber(0))?;
     let entries = block::decode(&bytes, room, &Nothing).map_err(|_| Damage::Log)?;
     match entries.first().map(Entry::body) {
         Some(Body::Room(first)) => Ok(u64::from(first.period_s) * 1000),

@@ -52,6 +52,8 @@ pub enum Purpose<'a> {
     },
     /// An author tells where it can be reached: the canonical bytes of an address record.
     Addresses(&'a [u8]),
+    /// Somebody made a bundle: the hash of all of it but the signature.
+    Bundle(&'a [u8; 32]),
 }
 
 impl Purpose<'_> {
@@ -65,6 +67,7 @@ impl Purpose<'_> {
                 (b"replica/1/channel\0", &[&[u8::from(*initiator)], *channel, *noise_key])
             }
             Purpose::Addresses(record) => (b"replica/1/addresses\0", &[record]),
+            Purpose::Bundle(hash) => (b"replica/1/bundle\0", &[*hash]),
         };
         let mut bytes = parts.0.to_vec();
         parts.1.iter().for_each(|part| bytes.extend_from_slice(part));

@@ -3,6 +3,7 @@
 //! - [`identity`]: who someone is, and what their signatures mean
 //! - [`entry`]: one signed act of one author, in canonical bytes
 //! - [`block`]: many entries in near-minimal bytes, as stored and as sent
+//! - [`bundle`]: a room's blocks in a file, to be carried by hand
 //! - [`preview`]: the newest entries, to be read before their past is here
 //! - [`graph`]: which entries there are, how they hang together, and whether another one belongs with them
 //! - [`members`]: what people are called
@@ -18,6 +19,7 @@
 
 pub mod archive;
 pub mod block;
+pub mod bundle;
 pub mod document;
 pub mod documents;
 pub mod entry;

@@ -67,6 +67,9 @@ pub const SEALING_MEMORY_KIB_MAX: u32 = 256 * 1024;
 /// Most passes that opening a sealed key may take; with the most memory some seconds.
 pub const SEALING_PASSES_MAX: u32 = 16;
 
+/// Longest bundle: read into memory as a whole, it holds a dozen million messages.
+pub const BUNDLE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// Longest passphrase, in bytes: longer than anybody types, and not a whole file by mistake.
 pub const PASSPHRASE_BYTES_MAX: usize = 1_024;
 

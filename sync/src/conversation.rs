@@ -18,18 +18,25 @@ use serde::{Deserialize, Serialize};
 mod batch;
 mod gate;
 mod people;
+mod say_error;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use batch::live_frames;
 use gate::Pool;
 pub use gate::{BlockKind, Offence, Received};
+pub use say_error::SayError;
 
 use crate::limits::{DRAFTS_MAX, MET_MAX};
 
 /// A connection, as the shell numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    /// What came from a file.
+    pub const FILE: Self = Self(u64::MAX);
+}
 
 /// What a caller put on a command, to know its outcome by.
 pub type Tag = u64;
@@ -63,33 +70,6 @@ pub struct Landed {
     pub units: Vec<Unit>,
     /// Drafts that are kept now, with who asked.
     pub drafts: Vec<(Option<Tag>, Draft)>,
-}
-
-/// Why something cannot be said.
-#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq, Deserialize, Serialize)]
-#[non_exhaustive]
-pub enum SayError {
-    /// Empty, or over the limit.
-    #[error("a message has 1 to 16384 bytes of text, a name 1 to 128")]
-    Form,
-    /// Only members may do this.
-    #[error("only a member of the room can do this")]
-    NotMember,
-    /// An admin removed this author from the room.
-    #[error("an admin removed you from this room")]
-    Removed,
-    /// Only an admin may do this, and to nobody of the same or a higher rank.
-    #[error("only an admin can do this, and not to an admin of higher rank")]
-    NotAdmin,
-    /// Whom it is about is no member.
-    #[error("that is no member of the room")]
-    NobodyThere,
-    /// Too much waits for an admission.
-    #[error("too many drafts wait already")]
-    TooManyDrafts,
-    /// The store failed earlier: nothing more is written.
-    #[error("the store failed; this replica can only read until it is restarted")]
-    ReadOnly,
 }
 
 /// One room, in memory.

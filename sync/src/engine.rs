@@ -26,6 +26,7 @@ mod contract;
 mod door;
 mod exchange;
 mod gossip;
+mod intake;
 mod links;
 mod preview;
 mod report;
@@ -192,6 +193,7 @@ impl Engine {
             Command::Remove(key) => self.conversation.remove(key, wall_ms, tag),
             Command::Revoke(invite) => self.conversation.revoke(invite, wall_ms, tag),
             Command::Leave => self.conversation.write(&Body::Leave, wall_ms, Some(tag)).map(|_| ()),
+            Command::Import(block) => self.import(tag, block),
             Command::Dial(address) => {
                 self.book.add(address, Source::Named, self.now.monotonic_ms);
                 self.replan();
@@ -250,6 +252,11 @@ impl Engine {
                 {
                     session.outgoing.has(at);
                 }
+            }
+        }
+        for unit in &landed.units {
+            if let Origin::Peer(ConnectionId::FILE, tag) = unit.origin {
+                self.tell(Event::Imported { tag, new: unit.entries.len() as u64 });
             }
         }
         for (tag, draft) in landed.drafts {

@@ -210,6 +210,7 @@ pub(crate) enum Request {
     Accept { name: String, answer: Answer<String> },
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
+    Bundle(Answer<Vec<u8>>),
     Block { author: AuthorKey, blocked: bool, answer: Answer<()> },
     Attach { number: u32, attach: local::Attach, guest: local::Guest },
     Detach(u32),
@@ -325,6 +326,14 @@ impl Node {
     /// When it cannot be made.
     pub async fn export(&self) -> Result<Vec<u8>, NodeError> {
         self.ask(Request::Export).await
+    }
+
+    /// Everything that is here, as a bundle ([`replica::bundle`]).
+    ///
+    /// # Errors
+    /// When there is no room, the store fails, or the node has stopped.
+    pub async fn bundle(&self) -> Result<Vec<u8>, NodeError> {
+        self.ask(Request::Bundle).await
     }
 
     /// Shows somebody's messages from now on, or not. Only this home knows.

@@ -77,6 +77,8 @@ pub enum Command {
     Remove(AuthorKey),
     /// Take an invite back.
     Revoke(EntryId),
+    /// Take in a block of a bundle.
+    Import(Vec<u8>),
     /// Dial an address from now on.
     Dial(String),
     /// An address was found where a member may be.

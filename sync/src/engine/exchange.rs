@@ -1,10 +1,8 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
-use std::collections::BTreeMap;
-
 use replica::archive::Met;
 use replica::graph::{Tip, Wanted};
-use replica::id::{AuthorKey, Position, StoreId};
+use replica::id::Position;
 use replica::identity::{Purpose, verify};
 
 use crate::book::Endpoint;
@@ -278,64 +276,6 @@ impl Engine {
         session.incoming.bulk(data.remaining);
         self.on_block(connection, BlockKind::Data, data.block, was_asked);
         self.next_bulk_source();
-    }
-
-    fn on_block(&mut self, connection: ConnectionId, kind: BlockKind, block: Vec<u8>, was_asked: bool) {
-        let Some(session) = self.sessions.get_mut(&connection) else { return };
-        let Some(frame) = session.incoming.frame(block.len()) else {
-            return self.offence(connection, Refused::Protocol, "more than the window was sent");
-        };
-        let mine = self.conversation.chain();
-        let own_before = self.conversation.graph().chain_len(&mine);
-        let log_before = self.conversation.graph().len();
-        let received = self.conversation.receive(connection, frame, kind, block);
-        let length = self.conversation.graph().len();
-        if !was_asked {
-            self.pace_peer(connection, log_before);
-        }
-        for (from, number, new) in received.taken {
-            if let Some(session) = self.sessions.get_mut(&from) {
-                session.incoming.taken(number, new, length, self.now.monotonic_ms);
-            }
-        }
-        if let Some(session) = self.sessions.get_mut(&connection) {
-            session.incoming.waits(frame);
-        }
-        if self.conversation.graph().chain_len(&mine) != own_before {
-            self.renew_chain();
-        }
-        self.acknowledge();
-        // Also who sent a block that had to wait until it could be looked at.
-        for (from, offence) in received.offences {
-            self.offence(from, offence.refused(), &offence.to_string());
-        }
-    }
-
-    /// Notes who said what came in from a position on, by which peer.
-    fn pace_peer(&mut self, connection: ConnectionId, first: Position) {
-        let (graph, now_ms) = (self.conversation.graph(), self.now.monotonic_ms);
-        let mut said: BTreeMap<AuthorKey, u64> = BTreeMap::new();
-        (first..graph.len()).for_each(|at| *said.entry(graph.chain(at).author).or_default() += 1);
-        said.iter().for_each(|(author, entries)| self.pace.note(*author, *entries, now_ms));
-        let heaviest = said.into_iter().max_by_key(|(_, entries)| *entries).map(|(author, _)| author);
-        if let Some(session) = self.sessions.get_mut(&connection) {
-            session.incoming.said_by = heaviest.or(session.incoming.said_by);
-        }
-    }
-
-    /// Someone else wrote in our chain: a copy of this home, or this home before a backup was put back.
-    fn renew_chain(&mut self) {
-        use rand_chacha::rand_core::Rng as _;
-        let incarnation = self.rng.next_u64();
-        let mut store = [0; 16];
-        self.rng.fill_bytes(&mut store);
-        self.conversation.renew(StoreId(store), incarnation);
-        self.tell(Event::Renewed);
-        // The copy goes by our old name; connections are made anew under the new one.
-        let dialed: Vec<String> =
-            self.sessions.values().filter_map(|session| session.dialed.clone()).collect();
-        self.hang_up(ByeReason::Renewed, "under a new name from now on");
-        dialed.iter().for_each(|address| self.book.renewed(address, self.now.monotonic_ms));
     }
 
     /// Asks the next peer for what the last one left.

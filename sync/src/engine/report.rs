@@ -103,6 +103,13 @@ pub enum Event {
         /// The secret for the ticket.
         secret: [u8; 32],
     },
+    /// A block of a bundle was taken in: its new entries are durable.
+    Imported {
+        /// Which command.
+        tag: Tag,
+        /// How many they are.
+        new: u64,
+    },
     /// A command could not be carried out.
     Refused {
         /// Which.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use replica::archive::{Archive, Batch, Opened, StoredBlock};
 use replica::documents::PageRow;
 use replica::id::{Position, RoomId, StoreId};
+use replica::identity::Identity;
 use replica::order::OrderKey;
 use replica::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,7 @@ pub(super) enum Job {
     Page { before: Option<OrderKey>, count: usize, answer: Answer<Vec<Row>> },
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
+    Bundle(Identity, Answer<Vec<u8>>),
 }
 
 /// What it answers to the loop.
@@ -237,6 +239,11 @@ impl Worker {
                 }
             },
             Job::Verify(answer) => drop(answer.send(self.archive.verify().map_err(NodeError::from))),
+            Job::Bundle(identity, answer) => {
+                let bundle = self.archive.bundle(&identity);
+                let folder = self.folder.clone();
+                drop(answer.send(bundle.map_err(|source| NodeError::Store { folder, source })));
+            }
             Job::Export(answer) => drop(answer.send(self.archive.export().map_err(|_| NodeError::Export))),
         }
     }

@@ -31,6 +31,10 @@ impl Driver {
             Request::Verify(answer) => drop(answer.send(Err(NodeError::NoRoom))),
             Request::Export(answer) if self.keeper.is_some() => self.ask_keeper(Job::Export(answer)),
             Request::Export(answer) => drop(answer.send(Err(NodeError::NoRoom))),
+            Request::Bundle(answer) if self.keeper.is_some() => {
+                self.ask_keeper(Job::Bundle(self.home.identity().clone(), answer));
+            }
+            Request::Bundle(answer) => drop(answer.send(Err(NodeError::NoRoom))),
             Request::Block { author, blocked, answer } => {
                 drop(answer.send(block(&mut self.home, author, blocked).map_err(NodeError::from)));
             }

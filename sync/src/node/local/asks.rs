@@ -43,6 +43,7 @@ pub(super) enum Ask {
     Accept { name: String },
     Verify,
     Export,
+    Bundle,
     Block { author: AuthorKey, blocked: bool },
 }
 
@@ -156,6 +157,10 @@ pub(super) fn to_ask(request: Request) -> Option<(Ask, Waiting)> {
             Ask::Export,
             waiting(answer, |reply| if let Reply::Bytes(bytes) = reply { Some(bytes.0) } else { None }),
         ),
+        Request::Bundle(answer) => (
+            Ask::Bundle,
+            waiting(answer, |reply| if let Reply::Bytes(bytes) = reply { Some(bytes.0) } else { None }),
+        ),
         Request::Block { author, blocked, answer } => (
             Ask::Block { author, blocked },
             waiting(answer, |reply| if let Reply::Done = reply { Some(()) } else { None }),
@@ -188,6 +193,7 @@ pub(super) fn to_request(ask: Ask) -> (Request, Replying) {
         Ask::Accept { name } => replying(|answer| Request::Accept { name, answer }, Reply::Text),
         Ask::Verify => replying(Request::Verify, Reply::Verified),
         Ask::Export => replying(Request::Export, |bytes| Reply::Bytes(Bytes(bytes))),
+        Ask::Bundle => replying(Request::Bundle, |bytes| Reply::Bytes(Bytes(bytes))),
         Ask::Block { author, blocked } => {
             replying(|answer| Request::Block { author, blocked, answer }, |()| Reply::Done)
         }

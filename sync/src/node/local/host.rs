@@ -121,7 +121,10 @@ fn as_told_to(guest: u32, event: &NodeEvent) -> Told {
         Event::Draft { tag: theirs, .. } if owner(tag) != guest => *theirs = None,
         _ if owner(tag) != guest => return Told::Nothing,
         Event::Draft { tag: theirs, .. } => *theirs = Some(tag & TAG_MASK),
-        Event::Written { tag, .. } | Event::Invited { tag, .. } | Event::Refused { tag, .. } => {
+        Event::Written { tag, .. }
+        | Event::Invited { tag, .. }
+        | Event::Imported { tag, .. }
+        | Event::Refused { tag, .. } => {
             *tag &= TAG_MASK;
         }
         _ => {}
@@ -139,7 +142,10 @@ fn is_for_handle(event: &NodeEvent) -> bool {
 fn tag_of(event: &Event) -> Option<Tag> {
     match event {
         Event::Draft { tag, .. } => *tag,
-        Event::Written { tag, .. } | Event::Invited { tag, .. } | Event::Refused { tag, .. } => Some(*tag),
+        Event::Written { tag, .. }
+        | Event::Invited { tag, .. }
+        | Event::Imported { tag, .. }
+        | Event::Refused { tag, .. } => Some(*tag),
         _ => None,
     }
 }
