@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::time::Span;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde::Deserialize;
+
+use crate::time::{Since, Span};
 
 /// Chat without a server. Everyone keeps the whole conversation, writes to it online or not, and syncs with any peer.
 #[derive(Debug, Parser)]
@@ -22,7 +25,7 @@ pub(crate) struct Args {
     pub(crate) peer: Vec<String>,
 
     /// Accept peers here; port 0 picks any [default: port 7400, or the next free one, at all addresses].
-    #[arg(long, value_name = "ADDR", global = true)]
+    #[arg(long, value_name = "ADDR", env = "REPLICA_LISTEN", global = true, hide_env_values = true)]
     pub(crate) listen: Option<String>,
 
     /// The folder of identity, rooms and store [default: the platform's data folder].
@@ -30,11 +33,11 @@ pub(crate) struct Args {
     pub(crate) home: Option<PathBuf>,
 
     /// The name shown beside your key.
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", env = "REPLICA_NICK", global = true, hide_env_values = true)]
     pub(crate) nick: Option<String>,
 
     /// Which room, by name or by the beginning of its id. It is the current one from then on.
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", env = "REPLICA_ROOM", global = true, hide_env_values = true)]
     pub(crate) room: Option<String>,
 
     /// Let anyone who knocks in.
@@ -74,9 +77,9 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// When to use colours.
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
-    pub(crate) color: ColorWhen,
+    /// When to use colours [default: auto].
+    #[arg(long, value_name = "WHEN", global = true)]
+    pub(crate) color: Option<ColorWhen>,
 
     /// Say more on stderr: -v, -vv, -vvv.
     #[arg(short, long, action = ArgAction::Count, global = true)]
@@ -98,13 +101,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) passphrase_file: Option<PathBuf>,
 
+    /// The file of settings: `nick = "ann"`, `peer = ["192.168.1.5"]`, each as its flag [default: config.toml in the
+    /// platform's folder].
+    #[arg(long, value_name = "FILE", env = "REPLICA_CONFIG", global = true, hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+
     /// What to do; without it, chat.
     #[command(subcommand)]
     pub(crate) task: Option<Task>,
 }
 
 /// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set.
     Auto,
@@ -131,12 +140,8 @@ pub(crate) enum Task {
         /// Only the last N.
         #[arg(short = 'n', value_name = "N")]
         count: Option<usize>,
-        /// Only messages with this text in them, whatever their case.
-        #[arg(long, value_name = "TEXT")]
-        search: Option<String>,
-        /// With --json: also what is not a message, as `event` objects.
-        #[arg(long)]
-        all: bool,
+        #[command(flatten)]
+        chosen: Chosen,
     },
     /// Print the last messages, then each new one as it comes
     Tail {
@@ -213,6 +218,8 @@ pub(crate) enum Task {
         #[arg(long)]
         relay: bool,
     },
+    /// List the rooms of this home
+    Rooms,
     /// Say how this replica stands
     Status,
     /// Dial the known peers and say how each stands
@@ -240,6 +247,21 @@ pub(crate) enum Task {
         #[arg(long, value_name = "FORMAT", default_value = "automerge")]
         format: Format,
     },
+    /// Say which settings hold
+    Config {
+        #[command(subcommand)]
+        task: ConfigTask,
+    },
+    /// Print what makes a shell complete arguments
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man {
+        /// Of which subcommand [default: of the program].
+        subcommand: Option<String>,
+    },
     /// Take in a bundle that somebody exported: sync by a file
     Import {
         /// What `replica export --format bundle` wrote.
@@ -258,6 +280,30 @@ pub(crate) enum Format {
     Automerge,
     /// What `replica import` takes in, signatures and all.
     Bundle,
+}
+
+/// Which rows of the conversation are printed.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Chosen {
+    /// Only messages with this text in them, whatever their case.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// Only what this person wrote: a name, two words of the key, or how the key begins.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) author: Option<String>,
+    /// Only what says it was written since then: 12h, 7d, 2026-11-22 or 2026-11-22T09:14.
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse_since)]
+    pub(crate) since: Option<Since>,
+    /// With --json: also what is not a message, as `event` objects.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// What is done with the settings.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ConfigTask {
+    /// Print each setting, and where it comes from: flag, environment, file or default
+    Show,
 }
 
 /// What is done with a key.
@@ -296,6 +342,9 @@ Examples:
   echo 'build is green' | replica send  say one thing and leave
   replica log -n 20                     the last 20 messages
   replica log --json | jq -r .text      for scripts
+  replica log --author bob --since 7d   what bob said this week
+  replica rooms; replica --room NAME    the rooms of this home; go into another one
+  source <(replica completions bash)    Tab completes; `replica man | man -l -` is the manual
   replica sync                          exchange with all known peers, then leave
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 no peer reached, 4 store locked or damaged, 5 refused, 130 interrupted.";

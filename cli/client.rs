@@ -10,7 +10,7 @@ use replica::order::OrderKey;
 use replica_sync::conversation::Tag;
 use replica_sync::discovery::rendezvous_of;
 use replica_sync::engine::{Command, Event, Row};
-use replica_sync::node::{Events, Node, NodeError, NodeEvent, Options, Status, Verified};
+use replica_sync::node::{Attached, Events, Node, NodeError, NodeEvent, Options, Status, Verified};
 use replica_sync::ticket::Ticket;
 
 use crate::client::guest::{Guest, Reached, reach};
@@ -102,8 +102,8 @@ impl Client {
         }
     }
 
-    /// The process that runs the node, if it is another one.
-    pub(crate) fn holder(&self) -> Option<u32> {
+    /// What the process told that runs the node, if it is another one.
+    pub(crate) fn holder(&self) -> Option<&Attached> {
         self.guest.as_ref().map(Guest::holder)
     }
 

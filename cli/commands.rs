@@ -1,5 +1,6 @@
 //! The subcommands.
 
+pub(crate) mod describe;
 pub(crate) mod doctor;
 mod export;
 mod identity;
@@ -11,6 +12,7 @@ mod meet;
 pub(crate) mod members;
 pub(crate) mod peers;
 mod rendezvous;
+mod rooms;
 mod send;
 mod serve;
 pub(crate) mod status;
@@ -50,7 +52,7 @@ pub(crate) async fn run(config: &Config, task: Option<Task>, output: &mut Output
 async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Result<Exit> {
     let exit = match task {
         Task::Send { text, wait, timeout } => send::run(config, &text, wait, timeout, output).await,
-        Task::Log { count, search, all } => log::run(config, count, search.as_deref(), all, output).await,
+        Task::Log { count, chosen } => log::run(config, count, &chosen, output).await,
         Task::Sync { timeout } => meet::sync(config, timeout, output).await,
         Task::Invite { expires, uses, qr } => invite::run(config, expires.0, uses, qr, output).await,
         Task::Join { .. } => join::run(config, output).await,
@@ -70,7 +72,14 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Verify => status::verify(config, output).await,
         Task::Export { file, format } => export::run(config, &file, format, output).await,
         Task::Import { file } => import::run(config, &file, output).await,
-        Task::Serve | Task::Tail { .. } | Task::Rendezvous { .. } => Ok(Exit::Done),
+        Task::Rooms => rooms::run(config, output).await,
+        // These were done before, or are followed elsewhere.
+        Task::Serve
+        | Task::Tail { .. }
+        | Task::Rendezvous { .. }
+        | Task::Completions { .. }
+        | Task::Man { .. }
+        | Task::Config { .. } => Ok(Exit::Done),
     }?;
     output.flush()?;
     Ok(exit)

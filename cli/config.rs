@@ -88,7 +88,7 @@ impl Config {
             dht: args.dht.then_some(bootstrap),
             router: !args.no_port_mapping,
         };
-        let color = match args.color {
+        let color = match args.color.unwrap_or(ColorWhen::Auto) {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
             ColorWhen::Auto => {
@@ -225,7 +225,7 @@ fn add_ticket(ticket: &mut Option<Ticket>, new: Ticket) -> Result<(), Failure> {
     Ok(())
 }
 
-fn default_home() -> Result<PathBuf, Failure> {
+pub(crate) fn default_home() -> Result<PathBuf, Failure> {
     let folders = directories::ProjectDirs::from("", "", "replica");
     let nowhere = || usage("there is no folder for the data: HOME is not set", "Name one with --home DIR.");
     folders.map(|folders| folders.data_dir().to_owned()).ok_or_else(nowhere)

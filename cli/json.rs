@@ -8,17 +8,19 @@ use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
 use replica_sync::discovery::{Condition, MeansStatus};
 use replica_sync::engine::{Row, Standing};
-use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status, Verified};
+use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status};
 use replica_sync::penalty::Refusals;
 use serde::Serialize;
 
-use crate::commands::doctor::Check;
 use crate::people::two_words;
 use crate::time::rfc3339;
 use crate::watch::Outcome;
 
+mod home;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub(crate) use home::{check, export, import, room, setting, verify, whoami};
 
 /// The version and the type that every object begins with.
 #[derive(Serialize)]
@@ -150,21 +152,6 @@ pub(crate) fn invite(ticket: &str, expires_ms: Option<u64>, uses: Option<u32>) -
         uses: Option<u32>,
     }
     tagged("invite", Invite { ticket: ticket.to_owned(), expires: expires_ms.map(rfc3339), uses })
-}
-
-/// Who we are.
-pub(crate) fn whoami(author: &AuthorKey, nick: &str, home: &std::path::Path) -> impl Serialize {
-    #[derive(Serialize)]
-    struct Whoami {
-        author: String,
-        words: String,
-        nick: String,
-        home: String,
-    }
-    let words = replica::identity::words(author);
-    let fields =
-        Whoami { author: author.to_string(), words, nick: nick.to_owned(), home: home.display().to_string() };
-    tagged("whoami", fields)
 }
 
 #[derive(Serialize)]
@@ -344,60 +331,6 @@ pub(crate) fn join(room: &(RoomId, String), peer: Option<&Outcome>) -> impl Seri
     }
     let address = peer.map(|outcome| outcome.address.clone());
     tagged("join", Join { room: Room::new(room), peer: address, agreed: peer.is_some() })
-}
-
-/// What a verification went through.
-pub(crate) fn verify(verified: &Verified) -> impl Serialize {
-    #[derive(Serialize)]
-    struct Verify {
-        digest: String,
-        entries: u32,
-        signatures: usize,
-        documents: usize,
-    }
-    let fields = Verify {
-        digest: verified.digest.to_string(),
-        entries: verified.entries,
-        signatures: verified.signatures,
-        documents: verified.documents,
-    };
-    tagged("verify", fields)
-}
-
-/// What the doctor found.
-pub(crate) fn check(check: &Check) -> impl Serialize {
-    #[derive(Serialize)]
-    struct Fields {
-        name: &'static str,
-        state: &'static str,
-        what: String,
-        cure: Option<String>,
-    }
-    let (what, cure) = (check.what.clone(), check.cure.clone());
-    tagged("check", Fields { name: check.name, state: check.verdict.name(), what, cure })
-}
-
-/// What was exported.
-pub(crate) fn export(file: &std::path::Path, bytes: usize) -> impl Serialize {
-    #[derive(Serialize)]
-    struct Export {
-        file: String,
-        bytes: usize,
-    }
-    tagged("export", Export { file: file.display().to_string(), bytes })
-}
-
-/// What a bundle brought.
-pub(crate) fn import(file: &std::path::Path, author: &AuthorKey, new: u64, entries: u64) -> impl Serialize {
-    #[derive(Serialize)]
-    struct Import {
-        file: String,
-        author: String,
-        new: u64,
-        entries: u64,
-    }
-    let (file, author) = (file.display().to_string(), author.to_string());
-    tagged("import", Import { file, author, new, entries })
 }
 
 /// A name, or words of the key where there is none: the same on every replica.

@@ -15,6 +15,7 @@ mod presence;
 mod progress;
 mod qr;
 mod render;
+mod settings;
 mod signals;
 mod text;
 mod time;
@@ -23,17 +24,22 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::args::Args;
+use crate::args::{Args, ConfigTask, Task};
+use crate::commands::describe;
 use crate::config::Config;
 use crate::failure::{Exit, Explained};
 use crate::output::Output;
+use crate::settings::Chosen;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let matches = Args::command().get_matches();
+    let mut args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let chosen = settings::apply(&mut args, &matches);
     let mut output = Output::new(args.is_quiet());
-    let exit = match run(args, &mut output) {
+    let done = chosen.map_err(Into::into).and_then(|chosen| run(args, &chosen, &mut output));
+    let exit = match done {
         Ok(exit) => exit,
         Err(error) if failure::is_broken_pipe(&error) => Exit::Done,
         Err(error) => {
@@ -45,7 +51,13 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn run(args: Args, output: &mut Output) -> anyhow::Result<Exit> {
+fn run(args: Args, chosen: &Chosen, output: &mut Output) -> anyhow::Result<Exit> {
+    match &args.task {
+        Some(Task::Completions { shell }) => return describe::completions(*shell, output),
+        Some(Task::Man { subcommand }) => return describe::man(subcommand.as_deref(), output),
+        Some(Task::Config { task: ConfigTask::Show }) => return describe::config(chosen, args.json, output),
+        _ => {}
+    }
     let (mut config, task) = Config::from_args(args)?;
     logging::start(&config)?;
     passphrase::open_key(&mut config, task.as_ref(), output)?;

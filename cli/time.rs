@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
 
 /// RFC 3339, UTC, with milliseconds. What lies beyond the year 9999 is shown as its end.
 pub(crate) fn rfc3339(ms: u64) -> String {
@@ -72,6 +72,36 @@ pub(crate) fn parse_span(text: &str) -> Result<Span, &'static str> {
     let seconds =
         number.checked_mul(seconds).filter(|it| (1..=SPAN_SECONDS_MAX).contains(it)).ok_or(wrong)?;
     Ok(Span(Some(Duration::from_secs(seconds))))
+}
+
+/// From when on something is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long before now.
+    Ago(Duration),
+    /// A time of this machine's clock, in milliseconds since 1970.
+    At(u64),
+}
+
+impl Since {
+    /// In milliseconds since 1970.
+    pub(crate) fn ms(self, now_ms: u64) -> u64 {
+        match self {
+            Self::Ago(span) => now_ms.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            Self::At(ms) => ms,
+        }
+    }
+}
+
+/// Reads `12h`, `7d`, a day, a day and a time as this machine's clock has them, or RFC 3339.
+pub(crate) fn parse_since(text: &str) -> Result<Since, &'static str> {
+    if let Ok(Span(Some(span))) = parse_span(text) {
+        return Ok(Since::Ago(span));
+    }
+    let wrong = "write 12h, 7d, 2026-11-22 or 2026-11-22T09:14";
+    let local = || text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::system()).ok();
+    let at = text.parse::<Timestamp>().ok().or_else(|| local().map(|time| time.timestamp()));
+    at.and_then(|at| u64::try_from(at.as_millisecond()).ok()).map(Since::At).ok_or(wrong)
 }
 
 /// A thousand years: still a time that can be written.

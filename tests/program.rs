@@ -51,6 +51,9 @@ impl Home {
             "REPLICA_PEER",
             "REPLICA_RENDEZVOUS",
             "REPLICA_HOME",
+            "REPLICA_NICK",
+            "REPLICA_ROOM",
+            "REPLICA_LISTEN",
             "REPLICA_PASSPHRASE",
             "REPLICA_NEW_PASSPHRASE",
             "NO_COLOR",
@@ -60,6 +63,8 @@ impl Home {
         }
         // Nothing leaves this machine.
         command.env("REPLICA_NO_LAN", "1").env("REPLICA_NO_PORT_MAPPING", "1");
+        // Nobody's own settings.
+        command.env("XDG_CONFIG_HOME", self.path().join("no-settings"));
         command
     }
 

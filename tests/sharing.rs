@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::program::{Home, Running, describe, free_address, json, say};
@@ -157,15 +158,35 @@ fn a_tail_goes_on_when_the_server_is_killed_and_misses_nothing() {
     tail.reads("before");
     ann.send("beside");
     tail.reads("beside");
+    // While the tail stands still the server dies, and somebody else is faster.
+    tail.signal(Signal::STOP);
     serving.kill();
-    // Whoever is faster has the home; the other works through it.
     ann.send("after");
+    tail.signal(Signal::CONT);
     tail.reads("after");
     ann.send("last");
     tail.reads("last");
     tail.terminate();
     assert_eq!(tail.texts(), ["before", "beside", "after", "last"]);
     assert_eq!(ann.texts(), tail.texts());
+}
+
+#[test]
+fn what_was_said_to_a_server_that_dies_is_written_once() {
+    let ann = Home::new("ann");
+    let (mut serving, _) = serve(&ann);
+    let mut chat = ann.chat("127.0.0.1:0", &[]);
+    chat.say("while it lives");
+    chat.reads("while it lives");
+    serving.signal(Signal::STOP);
+    chat.say("while it stands still");
+    // It is killed without having heard that, or having heard it and not said so.
+    serving.kill();
+    chat.reads("while it stands still");
+    chat.say("without it");
+    chat.reads("without it");
+    assert_eq!(chat.finish(), Some(0));
+    assert_eq!(ann.texts(), ["while it lives", "while it stands still", "without it"]);
 }
 
 #[test]
@@ -254,6 +275,7 @@ fn nobody_else_uses_the_socket() {
         open(program.clone(), 0o755);
         let mut command = std::process::Command::new(program);
         command.arg("--home").arg(ann.path()).args(["--no-input", "log"]).uid(65_534).gid(65_534);
+        command.env("XDG_CONFIG_HOME", "/nowhere");
         let output = command.stdin(Stdio::null()).output().unwrap();
         assert_eq!(output.status.code(), Some(4), "{}", describe(&output));
         assert!(String::from_utf8_lossy(&output.stderr).contains("another user"), "{}", describe(&output));

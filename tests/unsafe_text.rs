@@ -82,10 +82,8 @@ fn only_one_place_writes_to_the_terminal() {
             assert!(is_harmless, "{}: {line}", path.display());
         }
         let raw = text.lines().filter(|line| line.contains("output.bytes(")).count();
-        assert!(
-            raw == 0 || path.ends_with("commands/export.rs"),
-            "{} writes past what guards the terminal",
-            path.display()
-        );
+        // What they write was made safe before, is of the program alone, or is not for people.
+        let draws = ["commands/export.rs", "commands/describe.rs"].iter().any(|name| path.ends_with(name));
+        assert!(raw == 0 || draws, "{} writes past what guards the terminal", path.display());
     }
 }

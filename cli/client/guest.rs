@@ -76,8 +76,8 @@ impl Guest {
         }
     }
 
-    pub(super) fn holder(&self) -> u32 {
-        self.holder.pid
+    pub(super) fn holder(&self) -> &Attached {
+        &self.holder
     }
 
     pub(super) fn is_kept_offline(&self) -> bool {

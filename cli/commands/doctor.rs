@@ -87,7 +87,8 @@ pub(crate) async fn run(config: &Config, repair: bool, output: &mut Output) -> a
         }
         there @ Opened::There(_) => {
             let mut client = Client::start(there, config.options(Role::Serves)).await?;
-            if let Some(pid) = client.holder() {
+            if let Some(holder) = client.holder() {
+                let pid = holder.pid;
                 checks.push(Check::ok("home", format!("process {pid} has it open; this is what it says")));
             }
             let found = store_elsewhere(&mut client).await;

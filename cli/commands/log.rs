@@ -2,7 +2,9 @@
 
 use replica_sync::engine::Row;
 
+use crate::args::Chosen;
 use crate::client::Client;
+use crate::commands::members::pick;
 use crate::commands::reader;
 use crate::config::Config;
 use crate::failure::Exit;
@@ -10,24 +12,28 @@ use crate::json::{self, is_message};
 use crate::output::Output;
 use crate::people::People;
 use crate::render::Renderer;
-use crate::time::LocalTime;
+use crate::time::{LocalTime, now_ms};
 
-/// Prints the conversation, oldest first.
+/// Prints the conversation, or what was chosen of it, oldest first.
 pub(crate) async fn run(
     config: &Config,
     count: Option<usize>,
-    search: Option<&str>,
-    all: bool,
+    chosen: &Chosen,
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut client = reader(config).await?;
-    let wanted = search.map(str::to_lowercase);
+    let wanted = chosen.search.as_deref().map(str::to_lowercase);
+    let since_ms = chosen.since.map(|since| since.ms(now_ms()));
+    let people = People::of_status(&*client.status().await?);
+    let author = chosen.author.as_deref().map(|who| pick(&people, who)).transpose()?;
     let is_wanted = |row: &Row| {
-        let is_kind = is_message(row) || all || !config.json && wanted.is_none();
-        is_kind && wanted.as_ref().is_none_or(|wanted| row.text.to_lowercase().contains(wanted))
+        let is_kind = is_message(row) || chosen.all || !config.json && wanted.is_none();
+        is_kind
+            && wanted.as_ref().is_none_or(|wanted| row.text.to_lowercase().contains(wanted))
+            && author.is_none_or(|author| row.author == author)
+            && since_ms.is_none_or(|since| row.claimed_ms >= since)
     };
     let mut rows = last_rows(&mut client, count.unwrap_or(usize::MAX), is_wanted).await?;
-    let people = People::of_status(&*client.status().await?);
     // Others may have the home while somebody reads.
     client.stop().await;
     rows.reverse();
@@ -38,8 +44,9 @@ pub(crate) async fn run(
         for row in &rows {
             renderer.row(row, &people).iter().try_for_each(|line| output.data(line))?;
         }
+        let is_chosen = wanted.is_some() || author.is_some() || since_ms.is_some();
         if rows.is_empty() {
-            output.note(if search.is_some() { "Nothing found." } else { "Nothing was said yet." });
+            output.note(if is_chosen { "Nothing found." } else { "Nothing was said yet." });
         }
     }
     output.flush()?;

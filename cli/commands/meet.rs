@@ -73,7 +73,7 @@ pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> 
         return Err(super::room(&status).err().map_or_else(|| anyhow::anyhow!("no room"), Into::into));
     }
     if client.is_kept_offline() {
-        let pid = client.holder().map_or_else(String::new, |pid| format!(" {pid}"));
+        let pid = client.holder().map_or_else(String::new, |holder| format!(" {}", holder.pid));
         client.stop().await;
         let what = format!("process{pid} has this home open, and dials nobody");
         return Err(Failure::new(Exit::Unreached, what, "End it first, then run this again.").into());

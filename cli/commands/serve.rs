@@ -20,7 +20,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut options = config.options(Role::Serves);
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
     let mut client = writer(config, options).await?;
-    if let pid @ Some(_) = client.holder() {
+    if let pid @ Some(_) = client.holder().map(|holder| holder.pid) {
         // That one has its own idea of where to listen and when to end.
         client.stop().await;
         return Err(HomeError::Locked { pid }.into());

@@ -1,0 +1,171 @@
+//! The file of settings: what holds where neither a flag nor the environment says otherwise.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use serde::Deserialize;
+
+use crate::args::{Args, ColorWhen};
+use crate::config::default_home;
+use crate::failure::{Exit, Failure};
+use crate::text;
+
+#[cfg(test)]
+mod tests;
+
+/// What may stand in the file. Each is as its flag.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    home: Option<PathBuf>,
+    nick: Option<String>,
+    room: Option<String>,
+    peer: Option<Vec<String>>,
+    listen: Option<String>,
+    color: Option<ColorWhen>,
+    open: Option<bool>,
+    offline: Option<bool>,
+    no_lan: Option<bool>,
+    rendezvous: Option<Vec<String>>,
+    dht: Option<bool>,
+    plain: Option<bool>,
+    quiet: Option<bool>,
+    no_input: Option<bool>,
+    log_file: Option<PathBuf>,
+    passphrase_file: Option<PathBuf>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag,
+    Environment,
+    File,
+    Default,
+}
+
+impl Origin {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// One setting, as this run has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    pub(crate) value: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+/// All settings of this run.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    /// Where the file is, or would be.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) settings: Vec<Setting>,
+}
+
+/// Fills in from the file what the command line and the environment leave open.
+///
+/// # Errors
+/// When the file cannot be read or says what cannot be, or one that was named is not there.
+pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Failure> {
+    let usual = directories::ProjectDirs::from("", "", "replica")
+        .map(|folders| folders.config_dir().join("config.toml"));
+    let (file, is_named) = match args.config.take() {
+        Some(named) => (Some(named), true),
+        None => (usual, false),
+    };
+    let settings = match &file {
+        Some(path) => read(path, is_named)?,
+        None => Settings::default(),
+    };
+    let mut fill = Fill { matches, settings: Vec::new() };
+    let shown_path = |path: &PathBuf| path.display().to_string();
+    fill.option("home", &mut args.home, settings.home, shown_path);
+    if args.home.is_none() {
+        args.home = default_home().ok();
+        fill.settings[0].value = args.home.as_ref().map(shown_path);
+    }
+    fill.option("nick", &mut args.nick, settings.nick, String::clone);
+    fill.option("room", &mut args.room, settings.room, String::clone);
+    fill.list("peer", &mut args.peer, settings.peer);
+    fill.option("listen", &mut args.listen, settings.listen, String::clone);
+    let color = |when: &ColorWhen| format!("{when:?}").to_lowercase();
+    fill.option("color", &mut args.color, settings.color, color);
+    fill.flag("open", &mut args.open, settings.open);
+    fill.flag("offline", &mut args.offline, settings.offline);
+    fill.flag("no-lan", &mut args.no_lan, settings.no_lan);
+    fill.list("rendezvous", &mut args.rendezvous, settings.rendezvous);
+    fill.flag("dht", &mut args.dht, settings.dht);
+    fill.flag("plain", &mut args.plain, settings.plain);
+    fill.flag("quiet", &mut args.quiet, settings.quiet);
+    fill.flag("no-input", &mut args.no_input, settings.no_input);
+    fill.option("log-file", &mut args.log_file, settings.log_file, shown_path);
+    fill.option("passphrase-file", &mut args.passphrase_file, settings.passphrase_file, shown_path);
+    Ok(Chosen { file, settings: fill.settings })
+}
+
+/// Takes the values of the file where there are no others, and notes what comes from where.
+struct Fill<'a> {
+    matches: &'a ArgMatches,
+    settings: Vec<Setting>,
+}
+
+impl Fill<'_> {
+    fn option<T>(
+        &mut self,
+        name: &'static str,
+        given: &mut Option<T>,
+        of_file: Option<T>,
+        shown: impl Fn(&T) -> String,
+    ) {
+        let origin = match (&given, &of_file) {
+            (Some(_), _) => self.given(name),
+            (None, Some(_)) => Origin::File,
+            (None, None) => Origin::Default,
+        };
+        *given = given.take().or(of_file);
+        self.settings.push(Setting { name, value: given.as_ref().map(shown), origin });
+    }
+
+    fn list(&mut self, name: &'static str, given: &mut Vec<String>, of_file: Option<Vec<String>>) {
+        let mut chosen = Some(std::mem::take(given)).filter(|all| !all.is_empty());
+        self.option(name, &mut chosen, of_file, |all| all.join(","));
+        *given = chosen.unwrap_or_default();
+    }
+
+    fn flag(&mut self, name: &'static str, given: &mut bool, of_file: Option<bool>) {
+        let mut chosen = given.then_some(true);
+        self.option(name, &mut chosen, of_file, bool::to_string);
+        *given = chosen.unwrap_or_default();
+    }
+
+    fn given(&self, name: &str) -> Origin {
+        match self.matches.value_source(&name.replace('-', "_")) {
+            Some(ValueSource::EnvVariable) => Origin::Environment,
+            _ => Origin::Flag,
+        }
+    }
+}
+
+fn read(path: &Path, is_named: bool) -> Result<Settings, Failure> {
+    let cannot = |why: &str| {
+        let what = format!("the settings in {} cannot be used: {}", path.display(), text::line(why));
+        Failure::new(Exit::Usage, what, "Mend the file, or name another one: --config FILE.")
+    };
+    match fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text).map_err(|error| cannot(error.to_string().trim_end())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(Settings::default()),
+        Err(error) => Err(cannot(&error.to_string())),
+    }
+}
