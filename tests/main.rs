@@ -20,6 +20,7 @@ mod offline;
 mod partitions;
 mod program;
 mod proxy;
+mod scripts;
 mod sharing;
 mod strace;
 mod sync_oracle;
