@@ -10,9 +10,12 @@ use replica::id::{AuthorKey, Position, RoomId};
 use replica::identity::Identity;
 use replica_sync::conversation::{ConnectionId, Tag};
 use replica_sync::engine::{Command, Event, Row};
-use replica_sync::node::{AttachError, Attached, Events, Node, NodeError, NodeEvent, Options, Status};
+use replica_sync::node::{AttachError, Attached, Events, Node, NodeError, NodeEvent, Options};
 
 use crate::client::Client;
+
+#[cfg(test)]
+mod tests;
 
 /// Who has a home now.
 pub(super) enum Reached {
@@ -145,7 +148,7 @@ impl Client {
         let mut told = Vec::new();
         let mut unanswered = BTreeMap::new();
         for (tag, command) in guest.unanswered.clone() {
-            match outcome(&mut rows, &status, tag, &command) {
+            match outcome(&mut rows, &status.me, &status.drafts, tag, &command) {
                 Some(outcome) => told.extend(outcome),
                 None => {
                     node.command_as(tag, command.clone()).await?;
@@ -172,13 +175,19 @@ impl Client {
 }
 
 /// What became of a message that the node before may have written without telling. Its row is taken from the rows.
-fn outcome(rows: &mut Vec<Row>, status: &Status, tag: Tag, command: &Command) -> Option<Vec<Event>> {
+fn outcome(
+    rows: &mut Vec<Row>,
+    me: &AuthorKey,
+    drafts: &[(u64, String)],
+    tag: Tag,
+    command: &Command,
+) -> Option<Vec<Event>> {
     let Command::Say(text) = command else { return None };
-    if let Some(at) = rows.iter().position(|row| row.author == status.me && row.text == *text) {
+    if let Some(at) = rows.iter().position(|row| row.author == *me && row.text == *text) {
         let row = rows.remove(at);
         return Some(vec![Event::Written { tag, id: row.id }, Event::Row(Box::new(row))]);
     }
-    let (written_ms, text) = status.drafts.iter().find(|(_, draft)| draft == text)?.clone();
+    let (written_ms, text) = drafts.iter().find(|(_, draft)| draft == text)?.clone();
     Some(vec![Event::Draft { tag: Some(tag), draft: Draft { written_ms, text } }])
 }
 
