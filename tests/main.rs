@@ -10,6 +10,7 @@ mod chat;
 mod crash;
 mod damage;
 mod disk;
+mod doctor;
 mod documents;
 mod finding;
 mod homes;

@@ -11,6 +11,7 @@ use replica::store::StoreError;
 use replica_sync::node::{Listen, NodeError, Options, PeerStatus};
 
 use crate::client::{Client, Opened, open_home, open_own_home};
+use crate::commands::doctor::reach::Reach;
 use crate::commands::meet::{meet, nobody_known};
 use crate::commands::room_name;
 use crate::config::{Config, Role};
@@ -20,6 +21,8 @@ use crate::output::Output;
 use crate::people::People;
 use crate::text;
 use crate::time::now_ms;
+
+mod reach;
 
 /// How a thing was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,9 +245,21 @@ async fn online(
 ) -> anyhow::Result<()> {
     let time = if config.offline { Duration::ZERO } else { DIAL_TIME };
     let status = meet(&mut client, time, |_| false, |_| {}).await?.status;
+    if status.is_read_only {
+        checks.push(Check::failed("disk", &crate::failure::store_failed().into()));
+    }
+    let is_deaf = client.holder().is_some() && status.listening.is_empty();
     checks.push(match (unheard, &status.room) {
         (Some(error), _) => Check::failed("listener", &error),
         (None, _) if config.offline => Check::ok("listener", "--offline: not tried"),
+        (None, _) if is_deaf => {
+            let what = "the process that has the home open does not listen: nobody can connect to it";
+            Check::warn(
+                "listener",
+                what,
+                "End it and run `replica` or `replica serve`, unless that is meant.",
+            )
+        }
         (None, Some(_)) => listener(&client.ticket(None).await?.addresses),
         (None, None) => listener(&status.listening.iter().map(ToString::to_string).collect::<Vec<_>>()),
     });
@@ -256,10 +271,21 @@ async fn online(
     let people = People::of_status(&status);
     if config.offline {
         checks.push(Check::ok("peers", "--offline: not looked for"));
+    } else if client.is_kept_offline() {
+        let what = "the process that has the home open dials nobody";
+        checks.push(Check::warn(
+            "peers",
+            what,
+            "End it and run `replica` without --offline, unless that is meant.",
+        ));
     } else if status.peers.is_empty() {
         checks.push(Check::warn("peers", "nobody to sync with is known", nobody_known()));
     } else {
-        checks.extend(status.peers.iter().map(|it| peer(it, &people)));
+        for it in &status.peers {
+            let is_missed = it.standing.is_none() && !it.is_spare && !it.is_other_room;
+            let reach = if is_missed { Some(Reach::of(&it.address).await) } else { None };
+            checks.push(peer(it, &people, reach));
+        }
     }
     client.stop().await;
     Ok(())
@@ -294,21 +320,19 @@ fn clock(now_ms: u64, newest_ms: Option<u64>) -> Check {
 }
 
 /// How a peer stands, and why it is not reached.
-fn peer(peer: &PeerStatus, people: &People) -> Check {
+fn peer(peer: &PeerStatus, people: &People, reach: Option<Reach>) -> Check {
     let what = super::peers::line(peer, people);
-    if peer.standing.is_some() || peer.is_spare {
-        return Check::ok("peer", what);
-    }
-    let address = text::line(&peer.address);
     if peer.is_other_room {
         let cure = "Ask there for a ticket: `replica invite` prints one, `replica join TICKET` uses it.";
         return Check::warn("peer", what, cure);
     }
-    let cure = format!(
-        "Nobody answers at {address}. Is replica running there, is the address still theirs, does a firewall let the \
-         port through?"
-    );
-    Check::warn("peer", what, cure)
+    match reach {
+        Some(reach) => {
+            let (why, cure) = reach.explain();
+            Check::warn("peer", format!("{what}: {why}"), cure)
+        }
+        None => Check::ok("peer", what),
+    }
 }
 
 /// Enough for a handshake over a slow link.
