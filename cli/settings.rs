@@ -29,6 +29,7 @@ struct Settings {
     open: Option<bool>,
     offline: Option<bool>,
     no_lan: Option<bool>,
+    no_port_mapping: Option<bool>,
     rendezvous: Option<Vec<String>>,
     dht: Option<bool>,
     plain: Option<bool>,
@@ -105,6 +106,7 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
     fill.flag("open", &mut args.open, settings.open);
     fill.flag("offline", &mut args.offline, settings.offline);
     fill.flag("no-lan", &mut args.no_lan, settings.no_lan);
+    fill.flag("no-port-mapping", &mut args.no_port_mapping, settings.no_port_mapping);
     fill.list("rendezvous", &mut args.rendezvous, settings.rendezvous);
     fill.flag("dht", &mut args.dht, settings.dht);
     fill.flag("plain", &mut args.plain, settings.plain);

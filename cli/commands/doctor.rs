@@ -8,6 +8,7 @@ use replica::archive::{Archive, Mended, Verification, VerifyError, mend};
 use replica::home::{Home, RoomState, draw_seed, is_exposed};
 use replica::id::StoreId;
 use replica::store::StoreError;
+use replica_sync::discovery::{relay_of, rendezvous_of};
 use replica_sync::node::{Listen, NodeError, Options, PeerStatus};
 
 use crate::client::{Client, Opened, open_home, open_own_home};
@@ -22,6 +23,7 @@ use crate::people::People;
 use crate::text;
 use crate::time::now_ms;
 
+mod finding;
 mod reach;
 
 /// How a thing was found.
@@ -268,6 +270,7 @@ async fn online(
         None => None,
     };
     checks.push(clock(now_ms(), newest));
+    checks.extend(status.discovery.iter().map(finding::check));
     let people = People::of_status(&status);
     if config.offline {
         checks.push(Check::ok("peers", "--offline: not looked for"));
@@ -282,7 +285,8 @@ async fn online(
         checks.push(Check::warn("peers", "nobody to sync with is known", nobody_known()));
     } else {
         for it in &status.peers {
-            let is_missed = it.standing.is_none() && !it.is_spare && !it.is_other_room;
+            let is_told = it.is_spare || it.is_other_room || relay_of(&it.address).is_some();
+            let is_missed = it.standing.is_none() && !is_told;
             let reach = if is_missed { Some(Reach::of(&it.address).await) } else { None };
             checks.push(peer(it, &people, reach));
         }
@@ -293,9 +297,12 @@ async fn online(
 
 /// Where others can reach us.
 fn listener(addresses: &[String]) -> Check {
-    let is_local = |address: &String| address.parse().is_ok_and(|it: SocketAddr| it.ip().is_loopback());
-    let what = format!("listens; tickets name {}", addresses.join(", "));
-    if addresses.iter().all(is_local) {
+    let (servers, addresses): (Vec<&String>, Vec<&String>) =
+        addresses.iter().partition(|it| rendezvous_of(it).is_some());
+    let is_local = |address: &&String| address.parse().is_ok_and(|it: SocketAddr| it.ip().is_loopback());
+    let all: Vec<&str> = addresses.iter().chain(&servers).map(|it| it.as_str()).collect();
+    let what = format!("listens; tickets name {}", all.join(", "));
+    if servers.is_empty() && addresses.iter().all(is_local) {
         let cure = "Only this machine can reach it. Listen at another address: --listen 0.0.0.0:7400.";
         return Check::warn("listener", what, cure);
     }

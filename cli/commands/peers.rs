@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use replica_sync::discovery::relay_of;
 use replica_sync::node::PeerStatus;
 
 use crate::commands::meet::{meet, nobody_known};
@@ -35,7 +36,10 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
 /// A peer in words.
 pub(crate) fn line(peer: &PeerStatus, people: &People) -> String {
     let who = peer.author.map_or_else(|| "?".to_owned(), |author| people.name(&author));
-    let address = text::line(&peer.address);
+    let place = match relay_of(&peer.address) {
+        Some(server) => format!("through {}", text::line(server)),
+        None => format!("at {}", text::line(&peer.address)),
+    };
     let is_untried = peer.standing.is_none() && peer.failures == 0 && !peer.is_other_room;
     let state = match (is_untried, peer.is_spare) {
         (_, true) => "not needed now",
@@ -49,7 +53,7 @@ pub(crate) fn line(peer: &PeerStatus, people: &People) -> String {
         (here, there) => format!(", {here} to come, {there} to go"),
     };
     let other = if peer.is_other_room { ", another room answers there" } else { "" };
-    format!("{who} at {address}: {state}{missing}{other}")
+    format!("{who} {place}: {state}{missing}{other}")
 }
 
 /// Enough for a handshake over a slow link.

@@ -78,7 +78,7 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
 }
 
 /// By which means members are looked for, and how that goes.
-fn means_line(means: &MeansStatus) -> String {
+pub(crate) fn means_line(means: &MeansStatus) -> String {
     let MeansStatus { means, server, condition, found } = means;
     let place = match means {
         Means::Lan => "on the local network".to_owned(),

@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::limits::SIGHTINGS_WAITING_MAX;
+use crate::rendezvous::{Cookie, Slot};
 
 mod dht;
 mod lan;
@@ -74,6 +76,12 @@ pub fn rendezvous_address(server: &str) -> String {
 
 const RENDEZVOUS_PREFIX: &str = "rendezvous:";
 
+/// The server through which an address leads, if it is no peer's own.
+#[must_use]
+pub fn relay_of(address: &str) -> Option<&str> {
+    Route::of_address(address).map(|(server, _)| server)
+}
+
 /// What is announced: whose member we are, and where we listen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Announcement {
@@ -102,8 +110,25 @@ pub(crate) struct Route {
     /// The server, as it was named.
     pub(crate) server: String,
     /// Under what the member is known there.
-    pub(crate) slot: crate::rendezvous::Slot,
+    pub(crate) slot: Slot,
 }
+
+impl Route {
+    /// The route as an address of the book.
+    pub(crate) fn to_address(&self) -> String {
+        format!("{RELAY_PREFIX}{}/{}", self.server, HEXLOWER.encode(&self.slot.0))
+    }
+
+    /// The server and the slot, if an address stands for a route.
+    pub(crate) fn of_address(address: &str) -> Option<(&str, Slot)> {
+        let (server, slot) = address.strip_prefix(RELAY_PREFIX)?.split_once('/')?;
+        let slot = HEXLOWER.decode(slot.as_bytes()).ok()?.try_into().ok()?;
+        Some((server, Slot(slot)))
+    }
+}
+
+/// How an address begins that is a route.
+const RELAY_PREFIX: &str = "via/";
 
 /// A call that waits at a server.
 #[derive(Clone, Debug)]
@@ -111,7 +136,7 @@ pub(crate) struct Ring {
     /// The server.
     pub(crate) server: SocketAddr,
     /// Which call.
-    pub(crate) cookie: crate::rendezvous::Cookie,
+    pub(crate) cookie: Cookie,
 }
 
 /// All means at work.
@@ -124,7 +149,7 @@ pub(crate) struct Discovery {
     means: BTreeMap<usize, (MeansStatus, AbortHandle)>,
     next_index: usize,
     clock: Clock,
-    slot: crate::rendezvous::Slot,
+    slot: Slot,
 }
 
 #[derive(Debug)]
@@ -146,7 +171,7 @@ impl Discovery {
             means: BTreeMap::new(),
             next_index: 0,
             clock,
-            slot: crate::rendezvous::Slot(nonce),
+            slot: Slot(nonce),
         }
     }
 
@@ -242,7 +267,7 @@ struct Desk {
     sender: mpsc::Sender<(usize, News)>,
     announcement: watch::Receiver<Announcement>,
     clock: Clock,
-    slot: crate::rendezvous::Slot,
+    slot: Slot,
 }
 
 impl Desk {

@@ -2,13 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use data_encoding::HEXLOWER;
-
 use crate::discovery::{Announcement, Route, Told};
 use crate::engine::{Command, Input};
 use crate::limits::DETOURS_MAX;
 use crate::node::driver::Driver;
-use crate::rendezvous::Slot;
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +54,7 @@ pub(super) struct Detours {
 impl Detours {
     /// Keeps a route for when these addresses have failed. Answers it, as an address, if there are none.
     pub(super) fn add(&mut self, addresses: Vec<String>, route: &Route) -> Option<String> {
-        let detour = format!("{PREFIX}{}/{}", route.server, HEXLOWER.encode(&route.slot.0));
+        let detour = route.to_address();
         if addresses.is_empty() {
             return Some(detour);
         }
@@ -82,14 +79,4 @@ impl Detours {
     pub(super) fn worked(&mut self, address: &str) {
         self.waiting.retain(|(addresses, _)| !addresses.contains(address));
     }
-
-    /// The route that an address stands for, if it is one.
-    pub(super) fn route(address: &str) -> Option<Route> {
-        let (server, slot) = address.strip_prefix(PREFIX)?.split_once('/')?;
-        let slot = HEXLOWER.decode(slot.as_bytes()).ok()?.try_into().ok()?;
-        Some(Route { server: server.to_owned(), slot: Slot(slot) })
-    }
 }
-
-/// How an address begins that is a route.
-const PREFIX: &str = "via/";

@@ -7,12 +7,11 @@ use crate::book::Trouble;
 use crate::channel::{Answers, Credentials, Offer, Peer, RoomKey};
 use crate::clock::millis;
 use crate::conversation::ConnectionId;
-use crate::discovery::rendezvous_of;
+use crate::discovery::{Route, relay_of, rendezvous_of};
 use crate::engine::{Command, Input};
 use crate::limits::TICKET_ADDRESSES_MAX;
 use crate::lobby::{Output as Lobbied, Situation};
 use crate::node::driver::Driver;
-use crate::node::finding::Detours;
 use crate::node::{Listen, NodeError, NodeEvent};
 use crate::penalty::Refused;
 use crate::ticket::Ticket;
@@ -82,7 +81,7 @@ impl Driver {
         if !self.options.dials {
             return;
         }
-        let host = Detours::route(&named).map_or_else(|| named.clone(), |route| route.server);
+        let host = relay_of(&named).unwrap_or(&named).to_owned();
         if let Ok(address) = host.parse() {
             return self.on_looked_up(named, knock, Some(address));
         }
@@ -99,7 +98,7 @@ impl Driver {
             _ => Offer::Knock(Box::new(self.home.identity().clone())),
         };
         let way =
-            Detours::route(&named).map_or(Way::Direct(address), |route| Way::Relay(address, route.slot));
+            Route::of_address(&named).map_or(Way::Direct(address), |(_, slot)| Way::Relay(address, slot));
         let id = self.transport.dial_by(way, offer);
         self.dials.insert(id, (named, knock));
     }

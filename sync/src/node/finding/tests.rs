@@ -17,7 +17,7 @@ fn a_route_is_taken_when_the_last_address_has_failed_and_not_before() {
     assert_eq!(detours.failed("a:1"), None);
     assert_eq!(detours.failed("a:1"), None);
     let detour = detours.failed("b:2").unwrap();
-    assert_eq!(Detours::route(&detour), Some(route(1)));
+    assert_eq!(Route::of_address(&detour), Some(("192.0.2.1:7401", Slot([1; 16]))));
     assert_eq!(detours.failed("b:2"), None);
 }
 
@@ -39,6 +39,6 @@ fn no_route_is_taken_to_who_is_reached() {
 #[test]
 fn other_addresses_are_no_routes() {
     for address in ["192.0.2.1:7400", "via/host:1", "via/host:1/00", "via/host:1/zz", "a-host:7400"] {
-        assert_eq!(Detours::route(address), None, "{address}");
+        assert_eq!(Route::of_address(address), None, "{address}");
     }
 }
