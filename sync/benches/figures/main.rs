@@ -29,6 +29,7 @@ mod missing;
 mod pair;
 mod proxy;
 mod reconnect;
+mod rendezvous;
 mod running;
 mod stock;
 mod sustained;
@@ -55,8 +56,9 @@ pub(crate) struct Bench {
 type Scenario = fn(&mut Bench);
 
 /// A name, what measures it, and whether it is left out unless asked for.
-const SCENARIOS: [(&str, Scenario, bool); 10] = [
+const SCENARIOS: [(&str, Scenario, bool); 11] = [
     // First, while this process is small: it looks at memory.
+    ("rendezvous", rendezvous::run, false),
     ("sustained", sustained::run, false),
     ("deaf", deaf::run, false),
     ("live", live::run, false),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use replica::home::draw_seed;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt, BufReader, copy_buf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
@@ -318,16 +318,20 @@ async fn join(mut one: TcpStream, mut other: TcpStream) -> io::Result<()> {
         in_time(WRITE_TIME, write_message(socket, &Answer::Joined)).await?;
     }
     let ((from_one, mut to_one), (from_other, mut to_other)) = (one.split(), other.split());
-    let (mut from_one, mut from_other) = (from_one.take(PAIR_BYTES_MAX), from_other.take(PAIR_BYTES_MAX));
+    let share = |from| BufReader::with_capacity(PIECE, AsyncReadExt::take(from, PAIR_BYTES_MAX));
+    let (mut from_one, mut from_other) = (share(from_one), share(from_other));
     tokio::select! {
-        copied = tokio::io::copy(&mut from_one, &mut to_other) => copied.map(drop),
-        copied = tokio::io::copy(&mut from_other, &mut to_one) => copied.map(drop),
+        copied = copy_buf(&mut from_one, &mut to_other) => copied.map(drop),
+        copied = copy_buf(&mut from_other, &mut to_one) => copied.map(drop),
     }
 }
 
 async fn in_time<T>(time: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(time, doing).await.map_err(|_| io::ErrorKind::TimedOut)?
 }
+
+/// Bytes carried at once.
+const PIECE: usize = 32 * 1024;
 
 /// Requests of all connections that wait for the loop; then connections wait.
 const HEARD_MAX: usize = 256;
