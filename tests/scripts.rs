@@ -53,6 +53,8 @@ fn schema(kind: &str) -> Option<&'static Fields> {
             ("refused", "object"),
             ("read_only", "bool"),
             ("forked", "objects"),
+            ("outside", "string?"),
+            ("discovery", "objects"),
         ],
         "peer" => &[
             ("author", "string?"),

@@ -33,8 +33,11 @@ impl Terminal {
         let command = home.command(args);
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
-        for (name, _) in command.get_envs() {
-            builder.env_remove(name);
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => builder.env(name, value),
+                None => builder.env_remove(name),
+            }
         }
         builder.env("TERM", "xterm-256color");
         env.iter().for_each(|(name, value)| builder.env(name, value));
