@@ -209,16 +209,24 @@ impl Driver {
         self.keep_peers(room);
         let name = self.home.state().room(&room).map_or(String::new(), |room| room.name.clone());
         let kept = self.home.state().room(&room).map(|room| room.peers.clone()).unwrap_or_default();
-        let (servers, peers): (Vec<String>, _) = kept.into_iter().partition(|it| rendezvous_of(it).is_some());
+        let peers: Vec<String> = kept.into_iter().filter(|it| rendezvous_of(it).is_none()).collect();
         if self.options.dials {
             engine.dial_all(&peers);
-            let servers = servers.iter().filter_map(|it| rendezvous_of(it)).map(str::to_owned);
-            self.discovery.use_servers(servers);
         }
         self.engine = Some(engine);
+        self.use_kept_servers();
         self.insist_on_nick();
         self.tell(NodeEvent::Room { id: room, name, is_new, left });
         self.on_roster_changed();
+    }
+
+    /// Meets members by the servers that are kept with the open room, and by no others.
+    pub(super) fn use_kept_servers(&mut self) {
+        let state = self.room().and_then(|room| self.home.state().room(&room));
+        let servers = state.into_iter().flat_map(|room| room.peers.iter().filter_map(|it| rendezvous_of(it)));
+        if self.options.dials {
+            self.discovery.use_servers(servers.map(str::to_owned));
+        }
     }
 
     /// A name that was asked for at the start is written down, where another one holds.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::conversation::Tag;
+use crate::discovery::rendezvous_of;
 use crate::engine::{Command, Engine, Event, Input};
 use crate::limits::{GUEST_QUEUE_BYTES_MAX, GUESTS_MAX, LOCAL_PARTING_TIME};
 use crate::node::driver::Driver;
@@ -247,6 +248,7 @@ impl Driver {
         let room = self.room();
         let mut named = self.options.peers.clone();
         named.extend(room.and_then(|room| state.room(&room)).into_iter().flat_map(|it| it.peers.clone()));
+        named.retain(|address| rendezvous_of(address).is_none());
         let attached = Attached {
             pid,
             me: self.home.identity().key(),
@@ -279,7 +281,8 @@ impl Driver {
                 if let Err(error) = self.keep_ticket(&ticket) {
                     tracing::warn!(%error, "the ticket was not kept");
                 }
-                peers.extend(ticket.addresses);
+                peers.extend(ticket.addresses.into_iter().filter(|it| rendezvous_of(it).is_none()));
+                self.use_kept_servers();
             }
             None => {}
         }
