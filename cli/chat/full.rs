@@ -120,8 +120,8 @@ impl Chat<'_> {
 
     /// Has the text edited with the editor of the owner's choice. The conversation goes on meanwhile.
     async fn edit(&mut self, text: String) -> anyhow::Result<()> {
-        let chosen = ["VISUAL", "EDITOR"].into_iter().find_map(std::env::var_os);
-        let Some(editor) = chosen.filter(|editor| !editor.is_empty()) else {
+        let chosen = |name| std::env::var_os(name).filter(|editor| !editor.is_empty());
+        let Some(editor) = ["VISUAL", "EDITOR"].into_iter().find_map(chosen) else {
             self.note("Set EDITOR to write with a program of your choice.")?;
             return Ok(());
         };

@@ -11,6 +11,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Rect, Size};
 
 use crate::text;
 use crate::tui::app::App;
@@ -50,7 +51,9 @@ impl Screen {
 
     /// Has everything drawn anew next time.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` asks the terminal where its cursor is, and waits for a reader of keys to hear the answer.
+        let Size { width, height } = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
     /// Rings, and has a terminal that can tell the desktop.

@@ -243,5 +243,8 @@ fn no_size_and_no_key_is_too_much() {
         shown.screen();
         shown.app.on_resize(lines, columns);
         shown.screen();
+        // A terminal that has changed its size, and has not told of it yet.
+        let mut terminal = Terminal::new(TestBackend::new(10, 4)).unwrap();
+        terminal.draw(|frame| view::draw(&shown.app, frame)).unwrap();
     }
 }
