@@ -9,6 +9,7 @@ mod input;
 mod keys;
 mod layout;
 mod overlay;
+mod paging;
 mod paint;
 mod panes;
 pub(crate) mod read_mark;
