@@ -69,7 +69,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', requires = "dht", global = true)]
     pub(crate) dht_bootstrap: Vec<String>,
 
-    /// Plain lines, without a prompt of its own.
+    /// Plain lines on a terminal, not the full screen.
     #[arg(long, global = true)]
     pub(crate) plain: bool,
 
