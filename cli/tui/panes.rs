@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use replica::id::AuthorKey;
+use replica_sync::discovery::{Condition, Means, MeansStatus, relay_of};
 use replica_sync::engine::Standing;
 use replica_sync::node::{PeerStatus, Status};
 use unicode_width::UnicodeWidthStr as _;
@@ -227,10 +228,21 @@ impl App {
                 }
                 (_, failures, None) => format!("{}, no answer", text::count(failures.into(), "try")),
             };
-            put("◌", &text::line(&peer.address), self.theme.plain(), &state);
+            let place = match relay_of(&peer.address) {
+                Some(server) => format!("through {}", text::line(server)),
+                None => text::line(&peer.address),
+            };
+            put("◌", &place, self.theme.plain(), &state);
         }
         for address in &status.listening {
             put("≡", &address.to_string(), self.theme.quiet(), "listening");
+        }
+        for address in &status.outside {
+            put("≡", &address.to_string(), self.theme.quiet(), "through the router");
+        }
+        for means in &status.discovery {
+            let (place, state) = finding(means);
+            put("»", &place, self.theme.quiet(), &state);
         }
         lines
     }
@@ -239,6 +251,24 @@ impl App {
 fn others(status: &Status) -> impl Iterator<Item = AuthorKey> {
     let members = status.members.iter().filter(|it| it.role.is_member() && it.author != status.me);
     members.map(|member| member.author)
+}
+
+/// By which means members are looked for, and how that goes.
+fn finding(means: &MeansStatus) -> (String, String) {
+    let place = match means.means {
+        Means::Lan => "local network".to_owned(),
+        Means::Rendezvous => text::line(means.server.as_deref().unwrap_or("?")),
+        Means::Dht => "hash table".to_owned(),
+        Means::Router => "router".to_owned(),
+    };
+    let state = match (&means.condition, means.found) {
+        (Condition::Starting, _) => "beginning".to_owned(),
+        (Condition::Failing(_), _) => "not now: see /status".to_owned(),
+        (Condition::Working, _) if means.means == Means::Router => "lets others in".to_owned(),
+        (Condition::Working, 0) => "looking".to_owned(),
+        (Condition::Working, found) => format!("found {found} so far"),
+    };
+    (place, state)
 }
 
 fn state_of(peer: &PeerStatus) -> (&'static str, String) {

@@ -1,5 +1,7 @@
 //! Screens, each held against a file beside this one.
 
+use replica_sync::discovery::{Condition, Means, MeansStatus};
+
 use super::*;
 
 /// A morning as people have it.
@@ -178,6 +180,24 @@ fn a_long_history_on_its_way_is_counted() {
     shown.app.progress = Some(crate::progress::Part { done: 12_400, total: 80_000 });
     shown.app.foresee(vec![glimpse(BOB, "the newest there is")]);
     shown.check("progress");
+}
+
+#[test]
+fn how_members_are_looked_for_stands_below_the_peers() {
+    let story = morning();
+    let mut status = story.status();
+    status.peers.push(away(0, "via/meet.example:7401/000102030405060708090a0b0c0d0e0f", 1, 800));
+    status.outside = Some("203.0.113.7:7400".parse().unwrap());
+    let failing = Condition::Failing("nobody answers".to_owned());
+    for (means, server, condition, found) in [
+        (Means::Router, None, Condition::Working, 0),
+        (Means::Lan, None, Condition::Working, 2),
+        (Means::Dht, None, failing, 0),
+        (Means::Rendezvous, Some("meet.example:7401".to_owned()), Condition::Starting, 0),
+    ] {
+        status.discovery.push(MeansStatus { means, server, condition, found });
+    }
+    story.open_with(status, None, 110, 24).check("finding");
 }
 
 #[test]
