@@ -71,8 +71,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         history: History::default(),
         listening: Vec::new(),
     };
-    if let Some(tui) = chat.full() {
-        tui.app().is_offline = config.offline;
+    if chat.full().is_some() {
         chat.look().await?;
     }
     let end = chat.talk(&mut signals).await;

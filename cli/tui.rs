@@ -193,5 +193,5 @@ async fn due(time: &mut Option<Pin<Box<Sleep>>>) {
     *time = None;
 }
 
-/// Thirty frames a second are enough for everybody.
-const FRAME_TIME: Duration = Duration::from_millis(33);
+/// A row is on the screen within a frame of being durable, and a flood of them draws a hundred times a second at most.
+const FRAME_TIME: Duration = Duration::from_millis(10);

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process};
@@ -207,6 +208,24 @@ fn a_peer_that_is_killed_is_gone_and_gets_what_it_missed_when_it_is_back() {
     screen.shows("meanwhile");
     // Neither had read the other.
     screen.until("a bracket", |screen| screen.contains('┌') && screen.contains('└'));
+}
+
+#[test]
+fn who_goes_offline_writes_on_and_is_back_when_they_say_so() {
+    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    screen.press("before\r");
+    in_bob.reads("before");
+    screen.press("/offline\r");
+    screen.until("the status", |screen| screen.lines().any(|line| line.starts_with(" offline")));
+    screen.press("on the train\r");
+    in_bob.say("are you there?");
+    in_bob.reads("are you there?");
+    // Bob dials every quarter of a second at first: nobody answers him.
+    assert!(!in_bob.hears("on the train", Duration::from_millis(1_500)));
+    assert!(!screen.screen().contains("are you there?"));
+    screen.press("/online\r");
+    screen.shows("are you there?");
+    in_bob.reads("on the train");
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(crate) enum Slash {
     Act(Act, String),
     Revoke(Option<String>),
     Block(String, bool),
+    SetOnline(bool),
     Leave,
     Quit,
 }
@@ -57,13 +58,14 @@ pub(crate) const HELP: &str = "\
 /peer HOST:PORT     dial another peer, from now on
 /peers  /status     how they stand, how this replica stands
 /sync               dial everyone now
+/offline  /online   write without a network for a while; come back
 /quit               leave (so do Ctrl+C and Ctrl+D); what you wrote is kept
 //text              say what begins with a slash";
 
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 26] = [
     "help", "nick", "me", "who", "whois", "names", "members", "search", "peers", "status", "sync", "invite",
     "accept", "join", "peer", "kick", "readmit", "promote", "revoke", "block", "unblock", "leave", "quit",
-    "exit",
+    "exit", "offline", "online",
 ];
 
 /// The commands, without their slash.
@@ -107,6 +109,8 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
         "revoke" => Slash::Revoke((!argument.is_empty()).then(|| argument.to_owned())),
         "block" => Slash::Block(needed("NAME, as /who shows it")?, true),
         "unblock" => Slash::Block(needed("NAME, as /who shows it")?, false),
+        "offline" => Slash::SetOnline(false),
+        "online" => Slash::SetOnline(true),
         "leave" => Slash::Leave,
         "peers" => Slash::Peers,
         "status" => Slash::Status,

@@ -86,6 +86,14 @@ impl Chat<'_> {
             Slash::Act(act, who) => self.act(act, &who).await?,
             Slash::Revoke(invite) => self.revoke(invite).await?,
             Slash::Block(who, blocked) => self.block(&who, blocked).await?,
+            Slash::SetOnline(is_online) => {
+                self.client.command(Command::SetOnline(is_online)).await?;
+                self.note(match is_online {
+                    true => "online again",
+                    false => "offline: what you write is kept, and delivered after /online",
+                })?;
+                self.look_soon();
+            }
             Slash::Leave => self.ask(Command::Leave, Asked::Act).await?,
             Slash::Quit => {}
         }

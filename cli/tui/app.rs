@@ -41,7 +41,6 @@ pub(crate) struct App {
     pub(crate) status: Option<Box<Status>>,
     /// How others can reach us, for who has nobody yet.
     pub(crate) reachable: Vec<String>,
-    pub(crate) is_offline: bool,
     /// How much of a long history has come.
     pub(crate) progress: Option<Part>,
     glimpses: Vec<Glimpse>,
@@ -116,7 +115,6 @@ impl App {
             reading: Reading::default(),
             status: None,
             reachable: Vec::new(),
-            is_offline: false,
             progress: None,
             glimpses: Vec::new(),
             input: Input::default(),

@@ -173,7 +173,7 @@ impl App {
         let to_come = status.peers.iter().map(|peer| peer.missing_here).max().unwrap_or(0);
         let to_go = status.peers.iter().filter(|peer| peer.standing.is_some());
         let to_go = to_go.map(|peer| peer.missing_there).max().unwrap_or(0);
-        if self.is_offline {
+        if status.is_offline {
             return "offline".to_owned();
         }
         if here == 0 {
@@ -237,7 +237,7 @@ impl App {
         for address in &status.listening {
             put("≡", &address.to_string(), self.theme.quiet(), "listening");
         }
-        for address in &status.outside {
+        if let Some(address) = status.outside {
             put("≡", &address.to_string(), self.theme.quiet(), "through the router");
         }
         for means in &status.discovery {

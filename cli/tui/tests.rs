@@ -106,6 +106,7 @@ impl Story {
             behind: 0,
             documents_in_use: 0,
             listening: vec!["0.0.0.0:7400".parse().unwrap()],
+            is_offline: false,
             outside: None,
             discovery: Vec::new(),
             refused: replica_sync::penalty::Refusals::default(),

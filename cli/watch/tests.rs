@@ -24,6 +24,7 @@ pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
         behind: 0,
         documents_in_use: 0,
         listening: Vec::new(),
+        is_offline: false,
         outside: None,
         discovery: Vec::new(),
         refused: Refusals::default(),

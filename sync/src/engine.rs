@@ -47,6 +47,8 @@ pub struct Engine {
     book: Book,
     pace: Pace,
     overlay: Overlay,
+    /// Whether anybody is dialled.
+    is_online: bool,
     /// When the overlay is to plan anew.
     plan_ms: Option<u64>,
     /// Where others can be reached.
@@ -80,6 +82,7 @@ impl Engine {
             book: Book::new(),
             pace: Pace::default(),
             overlay: Overlay::default(),
+            is_online: true,
             plan_ms: None,
             records: BTreeMap::new(),
             early_records: BTreeMap::new(),
@@ -207,6 +210,16 @@ impl Engine {
             Command::Redial => {
                 self.book.retry_all(self.now.monotonic_ms);
                 self.replan();
+                Ok(())
+            }
+            Command::SetOnline(is_online) => {
+                self.is_online = is_online;
+                if is_online {
+                    self.book.retry_all(self.now.monotonic_ms);
+                    self.replan();
+                } else {
+                    self.hang_up(ByeReason::Leaving, "going offline");
+                }
                 Ok(())
             }
             Command::HangUp => {

@@ -156,6 +156,11 @@ impl Transport {
         Ok(address)
     }
 
+    /// Listens nowhere from now on. Connections stay.
+    pub fn stop_listening(&mut self) {
+        self.accepting = Accepting::default();
+    }
+
     /// Changes what is answered to whoever connects from now on.
     pub fn set_answers(&mut self, answers: Answers) {
         self.answers = Arc::new(answers);

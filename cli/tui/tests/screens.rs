@@ -209,9 +209,8 @@ fn who_is_not_connected_is_told_when_it_is_tried_again() {
     shown.check("disconnected");
     shown.press(&["<f2>"]);
     shown.check("disconnected-with-peers");
-    let mut offline = story.open_with(status, None, 80, 16);
-    offline.app.is_offline = true;
-    offline.check("offline");
+    status.is_offline = true;
+    story.open_with(status, None, 80, 16).check("offline");
 }
 
 #[test]

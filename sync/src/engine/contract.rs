@@ -85,6 +85,8 @@ pub enum Command {
     Found(String),
     /// Dial every known address that is not connected now, however often it failed.
     Redial,
+    /// Dial nobody and hold no connection, or do so again.
+    SetOnline(bool),
     /// End the membership.
     Leave,
     /// End all connections.

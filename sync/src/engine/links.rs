@@ -33,6 +33,9 @@ impl Engine {
     /// Dials and lets go, when it is time to look.
     pub(super) fn keep_links(&mut self) {
         let now = self.now.monotonic_ms;
+        if !self.is_online {
+            self.plan_ms = None;
+        }
         if self.plan_ms.is_none_or(|due| due > now) {
             return;
         }

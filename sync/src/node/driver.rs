@@ -56,6 +56,8 @@ pub(super) struct Driver {
     /// Knockers to be let into a room that is yet to be made.
     pub(super) makes_room_for: Vec<(ConnectionId, AuthorKey)>,
     pub(super) listening: Vec<SocketAddr>,
+    /// Whether a person wants no network for now.
+    pub(super) is_offline: bool,
     /// Where others reach us through the router.
     pub(super) outside: Option<SocketAddr>,
     pub(super) discovery: Discovery,
@@ -123,6 +125,7 @@ impl Driver {
             next_admission: ADMISSION_TAGS,
             makes_room_for: Vec::new(),
             listening: Vec::new(),
+            is_offline: false,
             outside: None,
             discovery: Discovery::new(clock, place),
             detours: Detours::default(),
@@ -253,7 +256,7 @@ impl Driver {
         self.lobby.keep_up(now);
         self.drain_lobby();
         let others = [self.lobby.deadline(), self.tell_refusals(now)].into_iter().flatten().min();
-        if self.engine.is_none() {
+        if self.engine.is_none() && !self.is_offline {
             for address in self.book.poll_dials(now) {
                 self.dial(address, true);
             }

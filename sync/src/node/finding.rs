@@ -14,7 +14,7 @@ impl Driver {
     /// Has members told where we are, as far as that is news.
     pub(super) fn announce(&mut self) {
         let state = self.room().and_then(|room| self.home.state().room(&room));
-        let secret = state.map(|room| room.secret.0);
+        let secret = state.filter(|_| !self.is_offline).map(|room| room.secret.0);
         let is_reachable = !self.listening.is_empty();
         let addresses = if is_reachable { self.reachable_at() } else { Vec::new() };
         self.discovery.announce(Announcement { secret, addresses });

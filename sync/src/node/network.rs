@@ -252,6 +252,18 @@ impl Driver {
         Ok(())
     }
 
+    /// Closes the door for a while, as if there were no network; or opens it again.
+    pub(super) fn set_online(&mut self, is_online: bool) {
+        self.is_offline = !is_online;
+        self.transport.stop_listening();
+        for address in self.listening.iter().filter(|_| is_online) {
+            if let Err(error) = self.transport.listen(*address) {
+                tracing::warn!(%address, %error, "nobody can connect here any more");
+            }
+        }
+        self.announce();
+    }
+
     /// Where others can reach us, or could when we last listened: the addresses of this machine's interfaces, loopback
     /// only where it was named or there is nothing else; and through the router.
     pub(super) fn reachable_at(&self) -> Vec<SocketAddr> {

@@ -63,12 +63,15 @@ impl Driver {
                     self.keep_peers(room);
                 }
             }
+            Command::SetOnline(is_online) => {
+                self.set_online(*is_online);
+            }
             _ => {}
         }
         match command {
             command if self.engine.is_some() => self.handle(Input::Command(tag, command)),
             Command::Say(text) => self.keep_home_draft(tag, text),
-            Command::Dial(_) | Command::SetNick(_) | Command::HangUp => {}
+            Command::Dial(_) | Command::SetNick(_) | Command::HangUp | Command::SetOnline(_) => {}
             _ => self.tell(NodeEvent::Engine(Event::Refused { tag, error: SayError::NotMember })),
         }
     }

@@ -138,6 +138,8 @@ pub struct Status {
     pub documents_in_use: usize,
     /// Where connections are accepted.
     pub listening: Vec<SocketAddr>,
+    /// Whether there is no network for it, because a person wants none.
+    pub is_offline: bool,
     /// Where others reach us through the router.
     pub outside: Option<SocketAddr>,
     /// By which means members are looked for.
@@ -178,6 +180,7 @@ impl Driver {
             behind: 0,
             documents_in_use: 0,
             listening: self.listening.clone(),
+            is_offline: self.is_offline || !self.options.dials && self.listening.is_empty(),
             outside: self.outside,
             discovery: self.discovery.status().cloned().collect(),
             refused: self.transport.refusals().clone(),
