@@ -36,12 +36,15 @@ pub(crate) async fn meet(
     let mut end = std::pin::pin!(tokio::time::sleep(time));
     let mut search = std::pin::pin!(tokio::time::sleep(SEARCH_TIME));
     let mut watch = Watch::new(&client.named);
+    let mut is_quiet = false;
     loop {
         let status = client.status().await?;
         draw(&status);
         let is_searched = status.discovery.is_empty() || watch.has_reached() || search.is_elapsed();
         let is_settled = watch.is_settled(&status) && is_searched;
-        if is_settled || is_enough(&watch) || end.is_elapsed() {
+        // The state may show that a connection ended before it is told that we were refused there.
+        let is_told = watch.has_reached() || watch.refusal().is_some() || is_quiet;
+        if is_settled && is_told || is_enough(&watch) || end.is_elapsed() {
             return Ok(Met { watch, status, is_settled });
         }
         let news = async {
@@ -49,9 +52,12 @@ pub(crate) async fn meet(
             Ok::<(), anyhow::Error>(())
         };
         tokio::select! {
-            news = news => news?,
+            news = news => {
+                news?;
+                is_quiet = false;
+            }
             // What settles the last of them need not be told: a dial that is not tried again, say.
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => is_quiet = is_settled,
             () = &mut search, if !search.is_elapsed() => {}
             () = &mut end => {}
         }
