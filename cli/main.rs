@@ -15,6 +15,7 @@ mod presence;
 mod progress;
 mod qr;
 mod render;
+mod service;
 mod settings;
 mod signals;
 mod text;

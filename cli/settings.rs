@@ -114,6 +114,11 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
     fill.flag("no-input", &mut args.no_input, settings.no_input);
     fill.option("log-file", &mut args.log_file, settings.log_file, shown_path);
     fill.option("passphrase-file", &mut args.passphrase_file, settings.passphrase_file, shown_path);
+    let is_listen_asked = fill.settings.iter().any(|it| it.name == "listen" && it.origin == Origin::Flag);
+    if args.offline && !is_listen_asked {
+        // What usually holds is not what this run was asked for.
+        args.listen = None;
+    }
     Ok(Chosen { file, settings: fill.settings })
 }
 

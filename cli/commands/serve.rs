@@ -11,6 +11,7 @@ use crate::json;
 use crate::output::Output;
 use crate::people::People;
 use crate::presence::{Change, Presence};
+use crate::service;
 use crate::signals::Signals;
 use crate::text;
 
@@ -48,6 +49,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
                     output.data(&format!("listening {address}"))?;
                 }
                 output.flush()?;
+                service::ready(address);
                 if config.open {
                     output.note(&format!("Anyone who can reach {address} is let in (--open)."));
                 }
@@ -90,6 +92,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
             _ => {}
         }
     }
+    service::stopping();
     client.stop().await;
     Ok(Exit::Done)
 }

@@ -2,8 +2,8 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use super::*;
 
-/// What a setting is and where it comes from, with this in the file and on the command line.
-fn setting(file: &str, arguments: &[&str], name: &str) -> (Option<String>, Origin) {
+/// What holds with this in the file and on the command line.
+fn applied(file: &str, arguments: &[&str]) -> (Args, Chosen) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, file).unwrap();
@@ -11,6 +11,12 @@ fn setting(file: &str, arguments: &[&str], name: &str) -> (Option<String>, Origi
     let matches = Args::command().get_matches_from(all);
     let mut args = Args::from_arg_matches(&matches).unwrap();
     let chosen = apply(&mut args, &matches).unwrap();
+    (args, chosen)
+}
+
+/// What a setting is and where it comes from.
+fn setting(file: &str, arguments: &[&str], name: &str) -> (Option<String>, Origin) {
+    let (_, chosen) = applied(file, arguments);
     let found = chosen.settings.into_iter().find(|setting| setting.name == name).unwrap();
     (found.value, found.origin)
 }
@@ -29,6 +35,15 @@ fn a_flag_wins_over_the_file_and_the_file_over_what_is_usual() {
     assert_eq!(setting(file, &[], "offline"), (Some("true".to_owned()), Origin::File));
     assert_eq!(setting("", &["--offline"], "offline"), (Some("true".to_owned()), Origin::Flag));
     assert_eq!(setting(file, &[], "color"), (Some("never".to_owned()), Origin::File));
+}
+
+#[test]
+fn offline_goes_with_where_one_usually_listens_and_not_with_where_one_is_told_to() {
+    let file = "listen = \"127.0.0.1:7400\"";
+    assert!(applied(file, &[]).0.listen.is_some());
+    assert_eq!(applied(file, &["--offline"]).0.listen, None);
+    // That is a contradiction, which is told.
+    assert!(applied("", &["--offline", "--listen", "127.0.0.1:7400"]).0.listen.is_some());
 }
 
 #[test]
