@@ -164,3 +164,30 @@ fn a_twin_that_moves_others_to_a_branch_becomes_durable_with_them() {
     assert!(batch.blocks.iter().map(|block| block.bytes.len()).sum::<usize>() > BATCH_BYTES_MAX);
     assert_eq!(batch.blocks.iter().map(|block| block.rows.len()).sum::<usize>(), line.len() + 1);
 }
+
+#[test]
+fn a_draft_goes_in_the_batch_in_which_its_entry_comes() {
+    let (mut ann, mut bob) = ann_and_bob();
+    bob.say("before", 2_000, None).unwrap();
+    settle(&mut bob);
+    let history = all_of(&mut ann);
+    bob.receive(PEER, 0, BlockKind::Live, history);
+    ann.admit(bob.me(), None, 2_000, None).unwrap();
+    let admission = settle(&mut ann);
+    bob.receive(PEER, 1, BlockKind::Live, live(&admission, &ann));
+    settle(&mut bob);
+    bob.introduce(3_000);
+    let batch = bob.poll_batch().unwrap();
+    assert_eq!(batch.drafts_done, [0]);
+    let written = bob.persisted().units.into_iter().flat_map(|unit| unit.entries);
+    assert!(written.into_iter().any(|entry| entry.record().body == b"before"));
+}
+
+#[test]
+fn what_others_claim_is_no_clock_of_ours() {
+    let (mut ann, _) = ann_and_bob();
+    ann.say("from a clock a year ahead", 2_000 + 366 * 86_400_000, None).unwrap();
+    settle(&mut ann);
+    ann.say("from one that is right", 3_000, None).unwrap();
+    assert_eq!(settle(&mut ann)[0].record().claimed_ms, 3_000);
+}

@@ -5,6 +5,9 @@ use replica::id::AuthorKey;
 
 use crate::limits::{PACED_CREDIT_BYTES, SPEAKING_MS, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
 
+#[cfg(test)]
+mod tests;
+
 /// A frame with a block that is not durable here.
 #[derive(Debug)]
 struct Open {

@@ -1,0 +1,31 @@
+use super::Incoming;
+use crate::limits::{WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
+
+#[test]
+fn what_is_taken_in_is_acknowledged_once_it_is_durable() {
+    let mut incoming = Incoming::default();
+    let number = incoming.frame(100).unwrap();
+    incoming.taken(number, 3, 10, 0);
+    incoming.durable(9);
+    assert_eq!(incoming.next_acknowledgement(), None);
+    incoming.durable(10);
+    assert_eq!(incoming.next_acknowledgement(), Some(1));
+    assert_eq!(incoming.next_acknowledgement(), None);
+}
+
+#[test]
+fn what_waits_for_its_causes_holds_up_the_count() {
+    let mut incoming = Incoming::default();
+    let (waits, taken) = (incoming.frame(100).unwrap(), incoming.frame(100).unwrap());
+    incoming.waits(waits);
+    incoming.taken(taken, 1, 1, 0);
+    incoming.durable(1);
+    assert_eq!(incoming.next_acknowledgement(), None);
+}
+
+#[test]
+fn more_than_the_window_and_its_overshoot_is_refused() {
+    let mut incoming = Incoming::default();
+    assert!(incoming.frame(WINDOW_BYTES + WINDOW_OVERSHOOT_BYTES).is_some());
+    assert!(incoming.frame(1).is_none());
+}
