@@ -2,8 +2,14 @@
 
 use crate::program::{Home, free_address};
 
-/// Rounds of heavy sending that end in a kill. A round takes some 100 ms.
-const ROUNDS: usize = 50;
+/// Rounds of heavy sending that end in a kill. A round takes some 100 ms. `REPLICA_ROUNDS=500` asks for more.
+fn rounds() -> usize {
+    let asked = std::env::var("REPLICA_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    asked.map_or(50, |rounds: usize| rounds.clamp(1, ROUNDS_MAX))
+}
+
+/// Some minutes.
+const ROUNDS_MAX: usize = 2_000;
 
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_after_it() {
@@ -11,7 +17,8 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     let ticket = ann.invite();
     let at = free_address();
     let mut acknowledged: Vec<String> = Vec::new();
-    for round in 0..ROUNDS {
+    let rounds = rounds();
+    for round in 0..rounds {
         let mut in_ann = ann.chat(&at, &[]);
         let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &ticket, "--peer", &at]);
         for number in 0..20 {
@@ -40,7 +47,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     in_bob.reads("the very end");
     assert_eq!(in_bob.finish(), Some(0));
     assert_eq!(in_ann.finish(), Some(0));
-    assert!(acknowledged.len() >= ROUNDS, "only {} were acknowledged", acknowledged.len());
+    assert!(acknowledged.len() >= rounds, "only {} were acknowledged", acknowledged.len());
     let texts = ann.texts();
     let lost: Vec<&String> = acknowledged.iter().filter(|text| !texts.contains(text)).collect();
     assert!(

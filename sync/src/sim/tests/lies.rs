@@ -2,14 +2,14 @@
 
 use replica::id::Digest;
 
-use super::{SEEDS, STRANGER, begin, check_kept, connect_stranger, ids, run, said, steps};
+use super::{STRANGER, begin, check_kept, connect_stranger, ids, run, said, seeds, steps};
 use crate::engine::Input;
 use crate::wire::{Frame, Have, Ping, Tip};
 
 #[test]
 fn who_lost_a_part_of_its_disk_since_we_agreed_is_told_what_it_lacks() {
     let lost = "a: hi | b: yo | settle | backup b | a writes 30 | b writes 30 | settle | pass 100 | cut a b | pass 20000";
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         // Also where it wrote so much since that it has as many entries as it had.
         for since in ["restore b", "restore b | b writes 80", "restore b | b writes 80 | a writes 80"] {
             let mut world = run(seed, &format!("{lost} | {since} | heal | settle | pass 40000")).unwrap();
@@ -21,7 +21,7 @@ fn who_lost_a_part_of_its_disk_since_we_agreed_is_told_what_it_lacks() {
 
 #[test]
 fn what_one_peer_withholds_another_one_gives() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let before = "a: hi | b: yo | a writes 10 | settle | c joins | cut c";
         let mut world = begin(seed, before);
         steps(before).for_each(|step| world.step(step).unwrap());

@@ -1,6 +1,6 @@
 //! What a newcomer sees first.
 
-use super::{SEEDS, STRANGER, begin, connect_stranger, run, said, steps};
+use super::{STRANGER, begin, connect_stranger, run, said, seeds, steps};
 use crate::engine::{Event, Glimpse, Input};
 use crate::wire::Frame;
 
@@ -15,7 +15,7 @@ fn glimpses(told: &[Event]) -> Vec<&[Glimpse]> {
 
 #[test]
 fn a_newcomer_is_shown_the_newest_before_all_of_its_past_has_come() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let before = "a: hello | b: you | settle | a writes 700 | b: the last but one | a: the last";
         let mut world = begin(seed, before);
         steps(before).for_each(|step| world.step(step).unwrap());

@@ -1,6 +1,6 @@
 //! What is sent when two meet who agreed before.
 
-use super::{SEEDS, World, begin, said, steps};
+use super::{World, begin, said, seeds, steps};
 use crate::engine::Event;
 use crate::sim::Traffic;
 
@@ -31,7 +31,7 @@ const TOGETHER: &str = "a writes 40 | b writes 40 | settle | pass 100";
 
 #[test]
 fn who_agreed_before_and_has_the_same_says_hello_and_no_more() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         for ending in ["cut a b | pass 20000", "stop b | pass 100 | start b", "reset a b"] {
             let before = format!("{TOGETHER} | {ending}");
             let (_, from_a, from_b) = traffic_after(&before, "heal | settle | pass 1000", seed);
@@ -46,7 +46,7 @@ fn who_agreed_before_and_has_the_same_says_hello_and_no_more() {
 
 #[test]
 fn who_is_as_it_was_is_sent_what_is_new_unasked() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let before = format!("{TOGETHER} | cut a b | pass 20000 | a: {TEXT}");
         let (mut world, from_a, from_b) = traffic_after(&before, "heal | settle", seed);
         assert_eq!((from_a.asking, from_b.asking, from_a.telling), (0, 0, 1), "seed {seed}");
@@ -60,7 +60,7 @@ const TEXT: &str = "Are you coming tomorrow? We start at nine, and the coffee is
 
 #[test]
 fn where_both_wrote_only_their_news_are_told_and_asked_for() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let before = format!(
             "c joins | d joins | {TOGETHER} | c: me | d: too | settle | stop c | stop d | cut a b | pass 20000 | a: one | b: two"
         );
@@ -73,7 +73,7 @@ fn where_both_wrote_only_their_news_are_told_and_asked_for() {
 
 #[test]
 fn blocks_that_are_put_together_while_a_newcomer_asks_are_sent_whole() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let before = "a: first | b: second | settle";
         let mut world = begin(seed, before);
         steps(before).for_each(|step| world.step(step).unwrap());
