@@ -71,7 +71,8 @@ fn columns(rest: &[u8], room: &Id, known: &BTreeMap<Id, Entry>) -> Read<Vec<Entr
     for index in 0..count {
         let resolve = |reference: u64, entries: &[Entry]| -> Read<Entry> {
             let half = usize::try_from(reference / 2).unwrap();
-            let found = if reference % 2 == 0 { entries.iter().rev().nth(half) } else { places.get(half) };
+            let found =
+                if reference.is_multiple_of(2) { entries.iter().rev().nth(half) } else { places.get(half) };
             found.cloned().ok_or("a reference to nothing")
         };
         let of = chain_of(chain[index])?;
