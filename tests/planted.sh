@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Plants each bug of tests/planted into a copy of the tree and runs the test that a patch's first line names, which passes
+# without the bug and has to fail with it: tests/planted.sh [BUG...]
+# Prints a table; fails if a bug was not noticed, or its patch does not apply or build any more.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} CARGO_INCREMENTAL=0
+bugs=("$@")
+[ ${#bugs[@]} -gt 0 ] || for patch in tests/planted/*.patch; do bugs+=("$(basename "$patch" .patch)"); done
+# Always the same place, so that what a patch does not touch is built once.
+tree=$CARGO_TARGET_DIR/planted
+git worktree prune
+[ -e "$tree/.git" ] || git worktree add --quiet --detach "$tree" HEAD
+survivors=0
+
+test_of() { sed -n '1s/^Test: //p' "$root/tests/planted/$1.patch"; }
+
+# How a test ends: passed, failed, or why it says nothing.
+run() {
+    local log=$tree.log
+    # Words of the first line are arguments.
+    # shellcheck disable=SC2086
+    (cd "$tree" && timeout 400 cargo test --quiet $1) >"$log" 2>&1 && {
+        if grep -q '^test result: ok. [1-9]' "$log"; then echo passed; else echo "no such test"; fi
+        return
+    }
+    # A test that a bug makes wait for ever is stopped by the clock, which also notices it.
+    if grep -q '^test result: FAILED\|^running' "$log"; then echo failed; else echo "does not build"; fi
+}
+
+git -C "$tree" checkout --quiet --force --detach "$(git rev-parse HEAD)"
+declare -A without
+for bug in "${bugs[@]}"; do without[$bug]=$(run "$(test_of "$bug")"); done
+for bug in "${bugs[@]}"; do
+    patch=$root/tests/planted/$bug.patch
+    with="patch does not apply"
+    if git -C "$tree" apply --recount "$patch" 2>/dev/null; then with=$(run "$(test_of "$bug")"); fi
+    git -C "$tree" checkout --quiet --force .
+    verdict=noticed
+    if [ "${without[$bug]}/$with" != passed/failed ]; then
+        verdict="NOT NOTICED (without it: ${without[$bug]}, with it: $with)"
+        survivors=$((survivors + 1))
+    fi
+    printf '%-30s %-72s %s\n' "$bug" "$(test_of "$bug")" "$verdict"
+done
+[ "$survivors" -eq 0 ] || { echo "$survivors planted bugs were not noticed"; exit 1; }
