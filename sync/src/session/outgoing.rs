@@ -5,6 +5,9 @@ use replica::archive::StoredBlock;
 
 use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
 
+#[cfg(test)]
+mod tests;
+
 /// The outgoing half of a session.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
