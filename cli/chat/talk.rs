@@ -86,6 +86,9 @@ impl Chat<'_> {
             Slash::Act(act, who) => self.act(act, &who).await?,
             Slash::Revoke(invite) => self.revoke(invite).await?,
             Slash::Block(who, blocked) => self.block(&who, blocked).await?,
+            Slash::SetOnline(true) if self.config.offline => {
+                self.note("this run is offline: end it, and start it without --offline")?;
+            }
             Slash::SetOnline(is_online) => {
                 self.client.command(Command::SetOnline(is_online)).await?;
                 self.note(match is_online {

@@ -140,17 +140,8 @@ impl Story {
 pub(super) fn peer(person: u8, address: &str) -> PeerStatus {
     PeerStatus {
         author: Some(key_of(person)),
-        nick: None,
         address: address.to_owned(),
-        standing: Some(Standing::Agreed),
-        failures: 0,
-        retry_ms: None,
-        is_spare: false,
-        is_other_room: false,
-        missing_here: 0,
-        missing_there: 0,
-        sent_bytes: 0,
-        received_bytes: 0,
+        ..crate::watch::tests::peer(Some(Standing::Agreed), 0)
     }
 }
 

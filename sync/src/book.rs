@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     FOUND_ADDRESSES_MAX, FOUND_FAILURES_MAX, FOUND_PAUSE, LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN,
-    REDIAL_MAX, REDIAL_MIN,
+    REDIAL_MAX, REDIAL_MIN, millis,
 };
 
 #[cfg(test)]
@@ -364,8 +364,4 @@ impl Default for Book {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,9 @@
 //! The shell's clock: the one place where time enters.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::engine::Now;
+use crate::limits::millis;
 
 /// Counts from when it was made, and knows the time of day.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +22,4 @@ impl Clock {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { monotonic_ms: millis(self.start.elapsed()), wall_ms: millis(wall) }
     }
-}
-
-/// Whole milliseconds.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -249,6 +249,7 @@ impl Discovery {
         self.next_index += 1;
         let desk = Desk {
             index,
+            means,
             sender: self.sender.clone(),
             announcement: self.announcement.subscribe(),
             clock: self.clock,
@@ -264,6 +265,7 @@ impl Discovery {
 #[derive(Debug)]
 struct Desk {
     index: usize,
+    means: Means,
     sender: mpsc::Sender<(usize, News)>,
     announcement: watch::Receiver<Announcement>,
     clock: Clock,
@@ -281,11 +283,11 @@ impl Desk {
     }
 
     /// What is to be announced now, with the tags that hold, each with its day.
-    fn wanted(&mut self, means: Means) -> Wanted {
+    fn wanted(&mut self) -> Wanted {
         let Announcement { secret, addresses } = self.announcement.borrow_and_update().clone();
         let days = tag::days(self.clock.now().wall_ms);
         let tags =
-            secret.iter().flat_map(|secret| days.clone().map(|day| (tag::tag(secret, means, day), day)));
+            secret.iter().flat_map(|secret| days.clone().map(|day| (tag::tag(secret, self.means, day), day)));
         Wanted { tags: tags.collect(), secret: secret.unwrap_or_default(), addresses }
     }
 

@@ -300,7 +300,7 @@ impl Engine {
             session.endpoint().into_iter().for_each(|peer| self.note_agreement(peer));
         }
         if let Some(address) = &session.dialed {
-            if session.connected_ms + upkeep::millis(HEARTBEAT) <= self.now.monotonic_ms {
+            if session.connected_ms + crate::limits::millis(HEARTBEAT) <= self.now.monotonic_ms {
                 self.book.worked(address);
             }
             self.book.ended(address, None, self.now.monotonic_ms, &mut self.rng);

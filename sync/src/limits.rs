@@ -9,6 +9,11 @@ mod discovery;
 
 pub use discovery::*;
 
+/// A limit as the core counts time: in whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 // What one frame holds.
 
 /// Longest Noise message, by its specification; it just fits the u16 that precedes it on the wire.

@@ -12,7 +12,7 @@ use replica::id::AuthorKey;
 use crate::channel::Binding;
 use crate::conversation::ConnectionId;
 use crate::limits::{
-    KNOCK_PATIENCE, KNOCK_TIME, KNOCKS_PER_MINUTE_MAX, KNOCKS_WAITING_MAX, TICKET_BYTES_MAX,
+    KNOCK_PATIENCE, KNOCK_TIME, KNOCKS_PER_MINUTE_MAX, KNOCKS_WAITING_MAX, TICKET_BYTES_MAX, millis,
 };
 use crate::ticket::Ticket;
 use crate::wire::{Bye, ByeReason, Frame, Knock, KnockNonce, Yield};
@@ -355,8 +355,4 @@ impl Lobby {
         self.seats.insert(connection, seat);
         self.until.insert(connection, until_ms);
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,7 +12,7 @@ use rand_chacha::rand_core::Rng as _;
 use crate::book::Place;
 use crate::conversation::ConnectionId;
 use crate::limits::{
-    LINKS, LINKS_MAX, LONG_LINKS, MESH_MEMBERS_MAX, PROBE, REDRAW, REST_CHECK, RETRY_SPACING, TRIM,
+    LINKS, LINKS_MAX, LONG_LINKS, MESH_MEMBERS_MAX, PROBE, REDRAW, REST_CHECK, RETRY_SPACING, TRIM, millis,
 };
 
 #[cfg(test)]
@@ -183,8 +183,4 @@ impl Draw<'_> {
     fn below(&mut self, count: usize) -> usize {
         usize::try_from(self.rng.next_u64() % count.max(1) as u64).unwrap_or(0)
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,7 @@ use mainline::{Dht, Id};
 use tokio::net::lookup_host;
 use tokio::time::{sleep, timeout};
 
-use crate::discovery::{Condition, Desk, Means, Told, Wanted, is_public};
+use crate::discovery::{Condition, Desk, Told, Wanted, is_public};
 use crate::limits::DHT_ANSWERS_MAX;
 
 pub(super) async fn run(mut desk: Desk, bootstrap: Vec<String>) {
@@ -28,7 +28,7 @@ pub(super) async fn run(mut desk: Desk, bootstrap: Vec<String>) {
     };
     let mut pause = FIRST_PAUSE;
     loop {
-        let wanted = desk.wanted(Means::Dht);
+        let wanted = desk.wanted();
         match look(&desk, &node, &wanted).await {
             Ok(()) => desk.condition(Condition::Working).await,
             Err(why) => desk.condition(Condition::Failing(why)).await,

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 use data_encoding::BASE32HEX_NOPAD;
 use mdns_sd::{DaemonEvent, IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 
-use crate::discovery::{Condition, Desk, Means, Tag, Told, Wanted};
+use crate::discovery::{Condition, Desk, Tag, Told, Wanted};
 use crate::limits::SIGHTING_ADDRESSES_MAX;
 
 pub(super) async fn run(mut desk: Desk) {
@@ -28,7 +28,7 @@ async fn look(desk: &mut Desk) -> Result<(), mdns_sd::Error> {
     let mut seen = BTreeMap::new();
     desk.condition(Condition::Working).await;
     loop {
-        let wanted = desk.wanted(Means::Lan);
+        let wanted = desk.wanted();
         let announced = announce(&daemon.0, &wanted, &nonce)?;
         for service in seen.values() {
             tell(desk, &wanted, &nonce, service).await;

@@ -11,8 +11,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::clock::millis;
-use crate::discovery::{Condition, Desk, Means, Ring, Route, Told, Wanted, tag};
+use crate::discovery::{Condition, Desk, Ring, Route, Told, Wanted, tag};
+use crate::limits::millis;
 use crate::limits::{RECORD_RENEWAL, REDIAL_MAX, REDIAL_MIN, RING_PAUSE, SIGHTING_ADDRESSES_MAX};
 use crate::rendezvous::{Answer, Refusal, Request, read_message, write_message};
 
@@ -59,7 +59,7 @@ async fn stay(desk: &mut Desk, server: &str) -> Result<std::convert::Infallible,
         }
     });
     let mut guest = Guest { server: server.to_owned(), address, seen: None, ring_ms: 0 };
-    let mut wanted = desk.wanted(Means::Rendezvous);
+    let mut wanted = desk.wanted();
     loop {
         guest.announce(desk, &wanted, &mut writing).await?;
         let renewal = sleep(RECORD_RENEWAL);
@@ -81,7 +81,7 @@ async fn stay(desk: &mut Desk, server: &str) -> Result<std::convert::Infallible,
                 () = &mut silence, if !is_answered => return Err(Trouble::Silent),
                 () = &mut renewal => break,
                 () = desk.changed() => {
-                    wanted = desk.wanted(Means::Rendezvous);
+                    wanted = desk.wanted();
                     break;
                 }
             }

@@ -7,8 +7,8 @@ use replica::identity::{Purpose, verify};
 
 use crate::book::Endpoint;
 use crate::conversation::{BlockKind, ConnectionId};
-use crate::engine::upkeep::millis;
 use crate::engine::{Engine, Event};
+use crate::limits::millis;
 use crate::limits::{
     HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
 };

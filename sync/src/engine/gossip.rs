@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::book::Endpoint;
 use crate::conversation::ConnectionId;
 use crate::engine::Engine;
-use crate::engine::upkeep::millis;
+use crate::limits::millis;
 use crate::limits::{
     ADDRESS_LIFE, ADDRESS_NEWS, ADDRESS_RECORDS_PER_FRAME_MAX, ADDRESS_RENEWAL, ADDRESSES_PER_RECORD_MAX,
     RECORDS_MAX, RECORDS_PER_AUTHOR_MAX,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use rand_chacha::rand_core::Rng as _;
 
 use crate::book::{Endpoint, Known};
-use crate::engine::upkeep::millis;
 use crate::engine::{Engine, Event, Output};
 use crate::limits::LET_GO_PAUSE;
+use crate::limits::millis;
 use crate::overlay::Link;
 use crate::session::Session;
 use crate::wire::ByeReason;

@@ -2,7 +2,7 @@
 
 use crate::conversation::ConnectionId;
 use crate::engine::{Engine, Event, Now, Output};
-use crate::limits::{BULK_PATIENCE, HEARTBEAT, SILENCE, SLEEP, WAKE_PATIENCE};
+use crate::limits::{BULK_PATIENCE, HEARTBEAT, SILENCE, SLEEP, WAKE_PATIENCE, millis};
 use crate::session::Session;
 use crate::wire::{ByeReason, Frame, Ping};
 
@@ -112,8 +112,4 @@ impl Engine {
             self.next_bulk_source();
         }
     }
-}
-
-pub(super) fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

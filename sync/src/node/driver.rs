@@ -14,11 +14,12 @@ use tokio::task::JoinSet;
 
 use crate::book::Book;
 use crate::channel::Answers;
-use crate::clock::{Clock, millis};
+use crate::clock::Clock;
 use crate::conversation::{ConnectionId, Tag};
 use crate::discovery::{Discovery, Told};
 use crate::engine::{Command, Engine, Event, Input, Output, Row};
 use crate::limits::REFUSALS_NEWS;
+use crate::limits::millis;
 use crate::lobby::{Lobby, Me};
 use crate::node::finding::Detours;
 use crate::node::keeper::{Job, Keeper, Kept};

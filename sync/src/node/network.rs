@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::book::Trouble;
 use crate::channel::{Answers, Credentials, Offer, Peer, RoomKey};
-use crate::clock::millis;
 use crate::conversation::ConnectionId;
 use crate::discovery::{Route, relay_of, rendezvous_of};
 use crate::engine::{Command, Input};
 use crate::limits::TICKET_ADDRESSES_MAX;
+use crate::limits::millis;
 use crate::lobby::{Output as Lobbied, Situation};
 use crate::node::driver::Driver;
 use crate::node::{Listen, NodeError, NodeEvent};
@@ -254,6 +254,9 @@ impl Driver {
 
     /// Closes the door for a while, as if there were no network; or opens it again.
     pub(super) fn set_online(&mut self, is_online: bool) {
+        if self.is_offline != is_online {
+            return;
+        }
         self.is_offline = !is_online;
         self.transport.stop_listening();
         for address in self.listening.iter().filter(|_| is_online) {

@@ -33,8 +33,8 @@ pub(super) struct Registry {
     count: usize,
     by_source: BTreeMap<IpAddr, usize>,
     watchers: BTreeMap<Tag, BTreeSet<Client>>,
-    /// Who can be called, and by which connection.
-    slots: BTreeMap<Slot, Client>,
+    /// Who can be called, by which connection, and from where that is.
+    slots: BTreeMap<Slot, (Client, IpAddr)>,
     clients: BTreeMap<Client, Concerns>,
 }
 
@@ -62,7 +62,8 @@ impl Registry {
         now_ms: u64,
     ) -> Result<bool, Full> {
         let source = subscriber(source);
-        if self.slots.get(&slot).is_some_and(|other| *other != client) {
+        // Who comes back from where it was takes its place again: the server may not know yet that it was gone.
+        if self.slots.get(&slot).is_some_and(|(other, from)| *other != client && *from != source) {
             return Err(Full);
         }
         let before = self.records.get(&tag).and_then(|records| records.get(&slot));
@@ -70,13 +71,13 @@ impl Registry {
             self.make_room(tag, source, now_ms)?;
         }
         self.watch(client, tag)?;
-        self.slots.insert(slot, client);
+        self.slots.insert(slot, (client, source));
         self.clients.entry(client).or_default().slots.insert(slot);
         self.count += 1;
         *self.by_source.entry(source).or_default() += 1;
         let records = self.records.entry(tag).or_default();
         let is_news = records.get(&slot).is_none_or(|before| before.sealed != sealed);
-        let expires_ms = now_ms + crate::clock::millis(RECORD_LIFE);
+        let expires_ms = now_ms + crate::limits::millis(RECORD_LIFE);
         if let Some(before) = records.insert(slot, Record { sealed, client, source, expires_ms }) {
             self.uncount(before.source);
         }
@@ -111,7 +112,7 @@ impl Registry {
 
     /// By which connection somebody can be called.
     pub(super) fn client(&self, slot: &Slot) -> Option<Client> {
-        self.slots.get(slot).copied()
+        self.slots.get(slot).map(|(client, _)| *client)
     }
 
     /// How many records there are.
@@ -122,7 +123,7 @@ impl Registry {
     /// A connection ended: nobody is told or called by it any more. What it left stays for its time.
     pub(super) fn leave(&mut self, client: Client) {
         let Concerns { watched, slots } = self.clients.remove(&client).unwrap_or_default();
-        self.slots.retain(|slot, _| !slots.contains(slot));
+        self.slots.retain(|slot, (owner, _)| *owner != client || !slots.contains(slot));
         for tag in watched {
             if let Some(watchers) = self.watchers.get_mut(&tag) {
                 watchers.remove(&client);

@@ -134,12 +134,12 @@ impl Server {
     fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr, heard: &mpsc::Sender<Heard>) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let source = subscriber(address.ip());
-        let count = self.by_source.entry(source).or_default();
-        let is_crowded = *count >= RENDEZVOUS_CONNECTIONS_PER_SOURCE_MAX && !source.is_loopback();
+        let count = self.by_source.get(&source).copied().unwrap_or(0);
+        let is_crowded = count >= RENDEZVOUS_CONNECTIONS_PER_SOURCE_MAX && !source.is_loopback();
         if is_crowded || self.clients.len() >= RENDEZVOUS_CONNECTIONS_MAX {
             return;
         }
-        *count += 1;
+        self.by_source.insert(source, count + 1);
         self.next_client += 1;
         let client = Client(self.next_client);
         let (answers, queue) = mpsc::channel(RENDEZVOUS_ANSWERS_MAX);
@@ -224,7 +224,7 @@ impl Server {
             _ if !self.relays => refuse(&mut self.tasks, socket, Refusal::NoRelay),
             (None, _) => refuse(&mut self.tasks, socket, Refusal::NobodyThere),
             (Some(callee), Some(cookie)) if !is_full => {
-                let until_ms = self.clock.now().monotonic_ms + crate::clock::millis(CALL_TIME);
+                let until_ms = self.clock.now().monotonic_ms + crate::limits::millis(CALL_TIME);
                 self.calls.insert(cookie, Call { socket, source, until_ms });
                 self.answer(callee, Answer::Ring { slot, cookie });
             }

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Client, Full, Registry};
-use crate::clock::millis;
+use crate::limits::millis;
 use crate::limits::{
     RECORD_LIFE, RENDEZVOUS_PER_SOURCE_MAX, RENDEZVOUS_PER_TAG_MAX, RENDEZVOUS_TAGS_PER_CLIENT_MAX,
 };
@@ -71,10 +71,13 @@ fn nobody_takes_the_place_of_another_whose_connection_stands() {
     let thief = (Client(2), source(2));
     assert_eq!(registry.announce(thief, (tag(1), slot(1)), vec![66], 0), Err(Full));
     assert_eq!(registry.client(&slot(1)), Some(Client(1)));
-    registry.leave(Client(1));
-    assert_eq!(registry.client(&slot(1)), None);
-    // It comes back by another connection.
+    // It comes back by another connection, before and after the end of the first one is noticed.
     assert_eq!(registry.announce((Client(7), source(1)), (tag(1), slot(1)), vec![1], 0), Ok(false));
+    registry.leave(Client(1));
+    assert_eq!(registry.client(&slot(1)), Some(Client(7)));
+    registry.leave(Client(7));
+    assert_eq!(registry.client(&slot(1)), None);
+    assert_eq!(registry.announce((Client(8), source(1)), (tag(1), slot(1)), vec![1], 0), Ok(false));
 }
 
 #[test]
