@@ -102,6 +102,16 @@ pub const OUTBOUND_TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// for a slow link, so that what is said meanwhile finds room beside it and a slow peer is not a dropped one.
 pub const WINDOW_BYTES: usize = OUTBOUND_BYTES_MAX / 2;
 
+/// What of the window a connection begins with, and what it has for all that nobody asked for: some hundred messages, and
+/// enough for 160 kB a second over 100 ms. Whatever is on its way is heard before what others say then.
+pub const WINDOW_FIRST_BYTES: usize = 16 * 1024;
+
+/// From so many entries on, the window is wider: granted with the request where they were asked for.
+pub const WINDOW_OPENS_ENTRIES: u64 = 64;
+
+/// What of the window there is for a backlog that a peer brings unasked, since it knows what is lacking here.
+pub const WINDOW_UNASKED_BYTES: usize = 128 * 1024;
+
 /// How far a sender may overshoot the window: it stops once the window is used up, and what it had read by then is sent.
 pub const WINDOW_OVERSHOOT_BYTES: usize = 256 * 1024;
 
@@ -119,8 +129,8 @@ pub const LIVE_ENTRIES_MAX: usize = 64;
 /// Entries a second of one author while others speak: far more than a person writes, and a fiftieth of what a replica takes.
 pub const ENTRIES_PER_SECOND: u64 = 200;
 
-/// What an author may say at once on top of that: what was written on a day offline.
-pub const ENTRIES_BURST: u64 = 500;
+/// What an author may say at once on top of that, while others speak. It takes some milliseconds to take in.
+pub const ENTRIES_BURST: u64 = 100;
 
 /// How long somebody counts as speaking after what they said last, in milliseconds.
 pub const SPEAKING_MS: u64 = 1_000;
@@ -128,8 +138,8 @@ pub const SPEAKING_MS: u64 = 1_000;
 /// Authors of whom it is known how much they said lately.
 pub const PACED_AUTHORS_MAX: usize = 256;
 
-/// What a peer is granted at a time that brings what has to wait: a second's entries or so.
-pub const PACED_CREDIT_BYTES: usize = 32 * 1024;
+/// What a peer is granted at a time that brings more than half a burst: a few dozen entries.
+pub const PACED_CREDIT_BYTES: usize = 4 * 1024;
 
 /// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;

@@ -46,10 +46,25 @@ impl Pace {
         *said = Said { debt: said.debt(now_ms).saturating_add(entries.saturating_mul(1000)), at_ms: now_ms };
     }
 
-    /// Whether an author is to wait: it said more than a burst, and somebody else speaks.
-    pub(crate) fn is_to_wait(&self, author: &AuthorKey, now_ms: u64) -> bool {
-        let is_over = self.authors.get(author).is_some_and(|said| said.debt(now_ms) > ENTRIES_BURST * 1000);
+    /// How much more may be granted to whoever brings what an author said, while somebody else speaks. Who only passes it
+    /// on is never silenced: it held the author back itself, and what it says of its own comes the same way.
+    pub(crate) fn allowance(&self, author: &AuthorKey, is_passed_on: bool, now_ms: u64) -> Allowance {
+        let burst = ENTRIES_BURST * 1000;
+        let debt = self.authors.get(author).map_or(0, |said| said.debt(now_ms));
         let mut others = self.authors.iter().filter(|(other, _)| *other != author);
-        is_over && others.any(|(_, said)| said.at_ms + SPEAKING_MS > now_ms)
+        if debt <= burst / 2 || !others.any(|(_, said)| said.at_ms + SPEAKING_MS > now_ms) {
+            return Allowance::All;
+        }
+        // Whoever speaks now may have gone by then.
+        let until_ms = now_ms + ((debt - burst / 2) / ENTRIES_PER_SECOND).clamp(1, SPEAKING_MS);
+        if debt <= burst || is_passed_on { Allowance::Little(until_ms) } else { Allowance::Nothing(until_ms) }
     }
+}
+
+/// What may be granted to a peer, and until when that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    All,
+    Little(u64),
+    Nothing(u64),
 }

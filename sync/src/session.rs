@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::Endpoint;
 use crate::conversation::ConnectionId;
-use crate::limits::WINDOW_BYTES;
 use crate::wire::Hello;
 
 mod incoming;

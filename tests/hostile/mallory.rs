@@ -10,7 +10,7 @@ use replica::graph::Graph;
 use replica::id::{ChainId, Digest, StoreId};
 use replica::identity::Identity;
 use replica_sync::channel::{Channel, Credentials, Initiator, Offer, RoomKey};
-use replica_sync::limits::{NOISE_MESSAGE_BYTES_MAX, WINDOW_BYTES};
+use replica_sync::limits::{NOISE_MESSAGE_BYTES_MAX, WINDOW_FIRST_BYTES};
 use replica_sync::ticket::Ticket;
 use replica_sync::wire::{self, Bye, Data, Deframer, Frame, Hello, PROTOCOL, Want, WantChain};
 use socket2::{Domain, Socket, Type};
@@ -176,7 +176,7 @@ impl Mallory {
             graph,
             chain,
             now_ms: CLAIMED_MS,
-            window: i64::try_from(WINDOW_BYTES).unwrap(),
+            window: i64::try_from(WINDOW_FIRST_BYTES).unwrap(),
         };
         let store = StoreId([from; 16]);
         let hello = Hello { protocol: PROTOCOL, store, digest: Digest([0; 32]), entries: 0 };

@@ -19,6 +19,9 @@ use crate::talk::talk;
 /// Messages measured in each state.
 const MESSAGES: usize = 200;
 
+/// Pause between two of them: faster than anybody types, and slower than what counts as a flood itself.
+const BETWEEN: Duration = Duration::from_millis(10);
+
 /// How many times longer the slowest of a hundred may take for an attack.
 const RATIO_MAX: f64 = 3.0;
 
@@ -32,7 +35,7 @@ pub(crate) fn run(bench: &mut Bench) {
         let garbage = measure(&mut pair).await;
         let attempts = strangers.stop();
         let folder = history.home(2);
-        let mut member = Running::start(folder.path(), options()).await;
+        let mut member = Running::start_humbly(folder.path(), options()).await;
         member.dial(pair.ann.port).await;
         member.wait(|event| matches!(event, Event::Agreed { .. })).await;
         let stop = Arc::new(AtomicBool::new(false));
@@ -77,6 +80,7 @@ async fn measure(pair: &mut Pair) -> Vec<Duration> {
             () = async { while pair.ann.events.recv().await.is_some() {} } => {}
         }
         times.push(start.elapsed());
+        tokio::time::sleep(BETWEEN).await;
     }
     times
 }

@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// Longest wait for anything. Far above what it takes: who waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
+/// The system's word for it.
+const LOWEST_PRIORITY: i32 = 19;
+
 /// A running node, and what it tells.
 pub(crate) struct Running {
     pub(crate) node: Node,
@@ -50,10 +53,21 @@ pub(crate) fn options() -> Options {
 
 impl Running {
     pub(crate) async fn start(folder: &Path, options: Options) -> Self {
+        Self::start_at(folder, options, 0).await
+    }
+
+    /// As if on a machine of its own: what it takes of this one comes after what others need.
+    pub(crate) async fn start_humbly(folder: &Path, options: Options) -> Self {
+        Self::start_at(folder, options, LOWEST_PRIORITY).await
+    }
+
+    async fn start_at(folder: &Path, options: Options, priority: i32) -> Self {
         let home = Home::open(folder).unwrap();
         let (started, start) = oneshot::channel();
         let (done, end) = oneshot::channel();
         let thread = std::thread::spawn(move || {
+            // On Linux that is of the thread alone, and of those it starts.
+            rustix::process::setpriority_process(None, priority).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 started.send(Node::start(home, options).await).ok();

@@ -11,10 +11,13 @@ use crate::engine::{Engine, Event};
 use crate::limits::millis;
 use crate::limits::{
     HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
+    WINDOW_OPENS_ENTRIES,
 };
 use crate::penalty::Refused;
 use crate::session::Session;
-use crate::wire::{self, ByeReason, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain};
+use crate::wire::{
+    self, ByeReason, Credit, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain,
+};
 
 impl Engine {
     pub(super) fn on_frame(&mut self, connection: ConnectionId, frame: Frame) {
@@ -199,6 +202,11 @@ impl Engine {
         }
         let total = wanted.iter().map(|wanted| wanted.count).sum();
         session.incoming.want(total, self.now.monotonic_ms);
+        if total >= WINDOW_OPENS_ENTRIES
+            && let Some(bytes) = session.incoming.next_credit()
+        {
+            self.send(connection, Frame::Credit(Credit { bytes }));
+        }
         self.send_wants(connection, wanted);
     }
 

@@ -10,6 +10,7 @@ use replica::id::Position;
 use crate::conversation::{ConnectionId, Origin, Unit, live_frames};
 use crate::engine::{Engine, Output};
 use crate::limits::BULK_WEIGHT_MAX;
+use crate::pace::Allowance;
 use crate::wire::{Ack, Credit, Data, Frame};
 
 impl Engine {
@@ -50,12 +51,15 @@ impl Engine {
         for session in self.sessions.values_mut() {
             session.incoming.durable(durable);
             let now_ms = self.now.monotonic_ms;
-            let credit = match session.incoming.said_by {
-                Some(author) if self.pace.is_to_wait(&author, now_ms) => {
-                    session.incoming.next_paced_credit(now_ms)
-                }
-                _ => session.incoming.next_credit(),
+            let allowance = session.incoming.said_by.map_or(Allowance::All, |author| {
+                self.pace.allowance(&author, author != session.author, now_ms)
+            });
+            let (credit, until_ms) = match allowance {
+                Allowance::All => (session.incoming.next_credit(), None),
+                Allowance::Little(until_ms) => (session.incoming.next_paced_credit(), Some(until_ms)),
+                Allowance::Nothing(until_ms) => (None, Some(until_ms)),
             };
+            session.incoming.paced_until_ms = until_ms;
             if let Some(bytes) = credit {
                 sends.push(Output::Send(session.connection, Frame::Credit(Credit { bytes })));
             }

@@ -15,21 +15,31 @@ fn after(entries: u64, bob_ms: u64) -> Pace {
 fn who_speaks_alone_is_not_held_back() {
     let mut pace = Pace::default();
     pace.note(ANN, 1_000_000, 1_000);
-    assert!(!pace.is_to_wait(&ANN, 1_000));
+    assert_eq!(pace.allowance(&ANN, false, 1_000), Allowance::All);
 }
 
 #[test]
 fn who_floods_waits_while_others_speak_and_they_do_not() {
     let pace = after(100_000, 0);
-    assert!(pace.is_to_wait(&ANN, 1_000) && !pace.is_to_wait(&BOB, 1_000));
-    assert!(!pace.is_to_wait(&ANN, 1_000 + SPEAKING_MS), "nobody else speaks any more");
+    assert_eq!(pace.allowance(&ANN, false, 1_000), Allowance::Nothing(1_000 + SPEAKING_MS));
+    assert_eq!(pace.allowance(&BOB, false, 1_000), Allowance::All);
+    let later = 1_000 + SPEAKING_MS;
+    assert_eq!(pace.allowance(&ANN, false, later), Allowance::All, "nobody else speaks any more");
 }
 
 #[test]
-fn a_burst_is_free_and_time_makes_up_for_more() {
-    assert!(!after(ENTRIES_BURST, 0).is_to_wait(&ANN, 1_000));
+fn half_a_burst_is_free_and_time_makes_up_for_more() {
+    assert_eq!(after(ENTRIES_BURST / 2, 0).allowance(&ANN, false, 1_000), Allowance::All);
     let pace = after(ENTRIES_BURST + ENTRIES_PER_SECOND / 10, 0);
-    assert!(pace.is_to_wait(&ANN, 1_099) && !pace.is_to_wait(&ANN, 1_100));
+    let free = 1_100 + ENTRIES_BURST * 500 / ENTRIES_PER_SECOND;
+    assert_eq!(pace.allowance(&ANN, false, 1_099), Allowance::Nothing(free));
+    assert_eq!(pace.allowance(&ANN, false, 1_100), Allowance::Little(free));
+    assert_eq!(pace.allowance(&ANN, false, free), Allowance::All);
+}
+
+#[test]
+fn who_passes_on_a_flood_is_not_silenced() {
+    assert_eq!(after(100_000, 0).allowance(&ANN, true, 1_000), Allowance::Little(1_000 + SPEAKING_MS));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use super::{BTreeMap, Position, Tip};
 use replica::id::AuthorKey;
 
-use crate::limits::{PACED_CREDIT_BYTES, SPEAKING_MS, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
+use crate::limits::{
+    PACED_CREDIT_BYTES, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
+    WINDOW_OVERSHOOT_BYTES, WINDOW_UNASKED_BYTES,
+};
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +20,7 @@ struct Open {
 }
 
 /// The incoming half of a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Incoming {
     /// Tips of a HAVE that is still coming in.
     coming: Vec<Tip>,
@@ -31,9 +34,11 @@ pub(crate) struct Incoming {
     pub(crate) asked: Vec<Tip>,
     /// Frames with blocks that are not durable, by number.
     open: BTreeMap<u64, Open>,
-    /// Bytes of blocks that are done with and may be sent anew.
+    /// How many bytes the peer may have on its way, for what it brings now.
+    window: usize,
+    /// Bytes that may be granted: of blocks that are done with, and what of the window was never granted.
     credit: usize,
-    /// Bytes of blocks that came and were not credited yet.
+    /// Bytes of the window that the peer has not been granted, or has used.
     outstanding: usize,
     frames: u64,
     acknowledged: u64,
@@ -41,8 +46,30 @@ pub(crate) struct Incoming {
     pub(crate) received: u64,
     /// Whose entries came over it last, unasked.
     pub(crate) said_by: Option<AuthorKey>,
-    /// Until when nothing more is granted, because that author said much while others speak.
+    /// When to see whether more may be granted, where that author said much while others speak.
     pub(crate) paced_until_ms: Option<u64>,
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        let held_back = WINDOW_BYTES - WINDOW_FIRST_BYTES;
+        Self {
+            coming: Vec::new(),
+            told: None,
+            wanted: 0,
+            bulk_since_ms: None,
+            asked: Vec::new(),
+            open: BTreeMap::new(),
+            window: WINDOW_FIRST_BYTES,
+            credit: held_back,
+            outstanding: held_back,
+            frames: 0,
+            acknowledged: 0,
+            received: 0,
+            said_by: None,
+            paced_until_ms: None,
+        }
+    }
 }
 
 impl Incoming {
@@ -62,6 +89,7 @@ impl Incoming {
     pub(crate) fn want(&mut self, entries: u64, now_ms: u64) {
         self.wanted = entries;
         self.bulk_since_ms = (entries > 0).then_some(now_ms);
+        self.window = if entries >= WINDOW_OPENS_ENTRIES { WINDOW_BYTES } else { WINDOW_FIRST_BYTES };
     }
 
     /// A frame with a block of so many bytes begins: its number. None if the peer sends more than it may.
@@ -87,18 +115,20 @@ impl Incoming {
 
     /// A bulk frame came, with so many entries still behind it.
     pub(crate) fn bulk(&mut self, remaining: u64) {
+        if remaining == 0 {
+            return self.give_up_bulk();
+        }
         if self.bulk_since_ms.is_some() {
             self.wanted = remaining;
-        }
-        if remaining == 0 {
-            self.bulk_since_ms = None;
+        } else if remaining >= WINDOW_OPENS_ENTRIES {
+            self.window = WINDOW_UNASKED_BYTES;
         }
     }
 
     /// The bulk asked for will not come from here.
     pub(crate) fn give_up_bulk(&mut self) {
         self.wanted = 0;
-        self.bulk_since_ms = None;
+        (self.bulk_since_ms, self.window) = (None, WINDOW_FIRST_BYTES);
     }
 
     /// A frame's block was taken in, with so many new entries: it is durable once so much of the log is.
@@ -123,28 +153,25 @@ impl Incoming {
 
     /// How many bytes the peer may send anew, if that is news worth a frame.
     pub(crate) fn next_credit(&mut self) -> Option<u32> {
-        self.paced_until_ms = None;
-        if self.credit < WINDOW_BYTES / 4 {
-            return None;
-        }
-        let bytes = std::mem::take(&mut self.credit);
+        let bytes = self.grantable();
+        if bytes < self.window / 4 { None } else { self.grant(bytes) }
+    }
+
+    /// What nobody asked for may have less on its way: it would all be heard before what others say.
+    fn grantable(&self) -> usize {
+        self.credit.saturating_sub(WINDOW_BYTES - self.window)
+    }
+
+    fn grant(&mut self, bytes: usize) -> Option<u32> {
+        self.credit -= bytes;
         self.outstanding -= bytes;
         u32::try_from(bytes).ok()
     }
 
-    /// The same for a peer that is held back: little, and not before some time after the last.
-    pub(crate) fn next_paced_credit(&mut self, now_ms: u64) -> Option<u32> {
-        if self.paced_until_ms.is_some_and(|until| now_ms < until) {
-            return None;
-        }
-        self.paced_until_ms = Some(now_ms + SPEAKING_MS);
-        let bytes = self.credit.min(PACED_CREDIT_BYTES);
-        if bytes == 0 {
-            return None;
-        }
-        self.credit -= bytes;
-        self.outstanding -= bytes;
-        u32::try_from(bytes).ok()
+    /// The same for a peer that is to bring what it has a little at a time.
+    pub(crate) fn next_paced_credit(&mut self) -> Option<u32> {
+        let bytes = self.grantable().min(PACED_CREDIT_BYTES);
+        if bytes < PACED_CREDIT_BYTES { None } else { self.grant(bytes) }
     }
 
     /// How many frames are durable in all, if that is news.

@@ -3,7 +3,8 @@
 use fixedbitset::FixedBitSet;
 use replica::archive::StoredBlock;
 
-use super::{BTreeSet, Position, VecDeque, WINDOW_BYTES};
+use super::{BTreeSet, Position, VecDeque};
+use crate::limits::{WINDOW_BYTES, WINDOW_FIRST_BYTES};
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +46,7 @@ impl Outgoing {
             told,
             from_peer: BTreeSet::new(),
             is_reading: false,
-            credit: i64::try_from(WINDOW_BYTES).unwrap_or(i64::MAX),
+            credit: i64::try_from(WINDOW_FIRST_BYTES).unwrap_or(i64::MAX),
             unacknowledged: VecDeque::new(),
             frames_acknowledged: 0,
             sent: 0,

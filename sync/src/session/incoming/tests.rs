@@ -1,5 +1,5 @@
 use super::Incoming;
-use crate::limits::{WINDOW_BYTES, WINDOW_OVERSHOOT_BYTES};
+use crate::limits::{WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES};
 
 #[test]
 fn what_is_taken_in_is_acknowledged_once_it_is_durable() {
@@ -26,6 +26,31 @@ fn what_waits_for_its_causes_holds_up_the_count() {
 #[test]
 fn more_than_the_window_and_its_overshoot_is_refused() {
     let mut incoming = Incoming::default();
-    assert!(incoming.frame(WINDOW_BYTES + WINDOW_OVERSHOOT_BYTES).is_some());
+    assert!(incoming.frame(WINDOW_FIRST_BYTES + WINDOW_OVERSHOOT_BYTES).is_some());
     assert!(incoming.frame(1).is_none());
+}
+
+#[test]
+fn the_whole_window_is_for_what_was_asked_for() {
+    let mut incoming = Incoming::default();
+    assert_eq!(incoming.next_credit(), None);
+    incoming.want(WINDOW_OPENS_ENTRIES, 0);
+    assert_eq!(incoming.next_credit(), u32::try_from(WINDOW_BYTES - WINDOW_FIRST_BYTES).ok());
+    let number = incoming.frame(WINDOW_BYTES).unwrap();
+    incoming.bulk(0);
+    incoming.taken(number, 1, 1, 0);
+    incoming.durable(1);
+    assert_eq!(incoming.next_credit(), u32::try_from(WINDOW_FIRST_BYTES).ok());
+    assert_eq!(incoming.next_credit(), None);
+}
+
+#[test]
+fn what_nobody_asked_for_is_granted_little_at_a_time() {
+    let mut incoming = Incoming::default();
+    incoming.want(WINDOW_OPENS_ENTRIES - 1, 0);
+    assert_eq!(incoming.next_credit(), None);
+    let number = incoming.frame(WINDOW_FIRST_BYTES).unwrap();
+    incoming.taken(number, 1, 1, 0);
+    incoming.durable(1);
+    assert_eq!(incoming.next_credit(), u32::try_from(WINDOW_FIRST_BYTES).ok());
 }
