@@ -24,7 +24,7 @@ use crate::chat::delivery::Delivery;
 use crate::chat::history::History;
 use crate::chat::news::News;
 use crate::chat::typed::{Source, Typed};
-use crate::client::{Client, open_home, user_name};
+use crate::client::{Client, Opened, open_home, user_name};
 use crate::config::{Config, Role, checked_nick};
 use crate::failure::Exit;
 use crate::output::Output;
@@ -34,6 +34,7 @@ use crate::render::Renderer;
 use crate::signals::Signals;
 use crate::text;
 use crate::time::LocalTime;
+use crate::tui::last_screen::LastScreen;
 use crate::tui::{Told, Tui};
 
 /// Runs the chat until its input ends.
@@ -48,8 +49,19 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     options.attended = is_person;
     let options = Options { nick: home.nick(), ..options };
     let mut signals = Signals::listen()?;
-    let client = Client::start(home, options).await?;
-    let source = source(config, is_person, client.me);
+    let mut shown = last_screen(config, is_person, &mut home);
+    let client = match &mut shown {
+        None => Client::start(home, options).await?,
+        Some(tui) => tokio::select! {
+            () = signals.next() => return Ok(Exit::Interrupted),
+            client = tui.meanwhile(Client::start(home, options)) => match client? {
+                Some(client) => client?,
+                None => return Ok(Exit::Done),
+            },
+        },
+    };
+    let source = shown.or_else(|| screen(config, is_person, client.me));
+    let source = source.map_or_else(Source::stdin, |tui| Source::Full(Box::new(tui)));
     let on_screen = io::stdout().is_terminal() && !config.json;
     let mut chat = Chat {
         config,
@@ -212,20 +224,24 @@ impl Chat<'_> {
     }
 }
 
-/// The full screen where there is a terminal that can be drawn on, else lines.
-fn source(config: &Config, is_person: bool, me: AuthorKey) -> Source {
+/// The full screen, where there is a terminal that can be drawn on.
+fn screen(config: &Config, is_person: bool, me: AuthorKey) -> Option<Tui> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if is_person
-        && io::stdout().is_terminal()
-        && !config.json
-        && !config.plain
-        && !is_dumb
-        && let Ok(mut tui) = Tui::open(me, config.color)
-    {
-        tui.app().notifies = std::env::var_os("REPLICA_NOTIFY").is_none_or(|it| it != "0");
-        return Source::Full(Box::new(tui));
+    if !is_person || !io::stdout().is_terminal() || config.json || config.plain || is_dumb {
+        return None;
     }
-    Source::stdin()
+    let mut tui = Tui::open(me, config.color).ok()?;
+    tui.app().notifies = std::env::var_os("REPLICA_NOTIFY").is_none_or(|it| it != "0");
+    Some(tui)
+}
+
+/// The full screen as it was left, where the room to be opened is the one it was left in.
+fn last_screen(config: &Config, is_person: bool, opened: &mut Opened) -> Option<Tui> {
+    let home = opened.home().filter(|_| config.ticket.is_none())?;
+    let last = LastScreen::load(home.folder(), &home.state().current_room?)?;
+    let mut tui = screen(config, is_person, home.identity().key())?;
+    tui.app().foreshow(last);
+    Some(tui)
 }
 
 /// How wide the terminal is now.

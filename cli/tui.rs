@@ -7,6 +7,7 @@ mod complete;
 mod holders;
 mod input;
 mod keys;
+pub(crate) mod last_screen;
 mod layout;
 mod overlay;
 mod paging;
@@ -23,8 +24,9 @@ mod view;
 mod welcome;
 mod window;
 
+use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
@@ -140,6 +142,29 @@ impl Tui {
                 Event::Mouse(_) => {}
             }
         }
+    }
+
+    /// Awaits something, draws and takes keys meanwhile. What they ask for is done after it; none if that was to leave.
+    ///
+    /// # Errors
+    /// When the terminal fails.
+    pub(crate) async fn meanwhile<T>(&mut self, done: impl Future<Output = T>) -> io::Result<Option<T>> {
+        let mut done = pin!(done);
+        let mut asked = VecDeque::new();
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut done => break Some(answer),
+                told = self.next() => match told? {
+                    Told::Wants(Action::Quit) | Told::End => break None,
+                    Told::Wants(action) => asked.push_back(action),
+                    Told::Look => {}
+                },
+            }
+        };
+        asked.append(&mut self.app.actions);
+        self.app.actions = asked;
+        Ok(answer)
     }
 
     fn draw(&mut self) -> io::Result<()> {

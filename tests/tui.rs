@@ -331,3 +331,26 @@ fn what_is_new_since_the_last_time_begins_with_a_line() {
         at("── new") > at("│ read") && at("── new") < at("unread")
     });
 }
+
+#[test]
+fn the_screen_that_was_left_is_shown_at_once_and_what_is_typed_meanwhile_is_said() {
+    let ann = Home::new("ann");
+    ann.send("before the lid was closed");
+    let at = free_address();
+    let mut screen = Terminal::chat(&ann, &at, &[]);
+    screen.shows("before the lid was closed");
+    screen.press("\x04");
+    assert_eq!(screen.end(), (0, true));
+    let mut screen = Terminal::chat(&ann, &at, &[]);
+    screen.shows("before the lid was closed");
+    // Whatever of this is typed before the room is open is kept for it.
+    screen.press("typed early\r");
+    let is_said = |line: &str| line.contains("typed early") && !line.starts_with('>');
+    screen.until("what was typed", |screen| screen.lines().any(is_said));
+    assert!(
+        String::from_utf8_lossy(&screen.written).contains("opening"),
+        "it was not shown before it was open"
+    );
+    screen.press("\x04");
+    assert_eq!(screen.end(), (0, true));
+}

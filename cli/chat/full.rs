@@ -9,6 +9,7 @@ use replica_sync::node::NodeError;
 
 use crate::chat::typed::{Source, Typed};
 use crate::chat::{Chat, welcome};
+use crate::tui::last_screen::LastScreen;
 use crate::tui::{Action, PAGE_ROWS, Purpose, Tui, read_mark};
 
 impl Chat<'_> {
@@ -106,9 +107,14 @@ impl Chat<'_> {
         self.look().await
     }
 
-    /// Gives the terminal back, and keeps how far was read.
+    /// Gives the terminal back, and keeps how far was read and what is to be shown first next time.
     pub(super) fn leave_screen(&mut self) {
         let Source::Full(tui) = &mut self.source else { return };
+        if let Some(screen) = LastScreen::of(tui.app())
+            && let Err(error) = screen.save(&self.client.home)
+        {
+            tracing::warn!(%error, "the last screen was not kept");
+        }
         let room = tui.app().status.as_ref().and_then(|status| status.room.as_ref()).map(|(room, _)| *room);
         if let Some((room, read)) = room.zip(tui.app().read())
             && let Err(error) = read_mark::save(&self.client.home, &room, &read)

@@ -14,6 +14,7 @@ use crate::time::LocalTime;
 use crate::tui::causes::{self, Causes};
 use crate::tui::holders::Holders;
 use crate::tui::input::Input;
+use crate::tui::last_screen::LastScreen;
 use crate::tui::layout::{Laid, View, lay_out};
 use crate::tui::overlay::Overlay;
 use crate::tui::paint::Painter;
@@ -59,6 +60,8 @@ pub(crate) struct App {
     pub(super) actions: VecDeque<Action>,
     /// Whether a page was asked for that has not come.
     pub(super) awaits_page: bool,
+    /// Whether what is shown is how it was when the room was left.
+    pub(crate) is_opening: bool,
 }
 
 /// What the screen wants done.
@@ -128,7 +131,15 @@ impl App {
             hint: None,
             actions: VecDeque::new(),
             awaits_page: false,
+            is_opening: false,
         }
+    }
+
+    /// Shows what was there when the room was left, until it is open.
+    pub(crate) fn foreshow(&mut self, last: LastScreen) {
+        // Nothing older can be had yet.
+        self.open(last.status, last.rows, usize::MAX, None);
+        self.is_opening = true;
     }
 
     /// What is to be done next.
@@ -141,6 +152,7 @@ impl App {
         self.window.clear();
         self.holders = Holders::default();
         (self.seek, self.view, self.glimpses) = (None, View::End, Vec::new());
+        (self.awaits_page, self.is_opening) = (false, false);
         page.iter().for_each(|row| self.holders.reach(row));
         let newest = page.first().map(|row| row.key);
         self.window.replace(page, asked, true);

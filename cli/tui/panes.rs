@@ -140,7 +140,7 @@ impl App {
             if status.is_read_only {
                 parts.push("THE STORE FAILED: READ ONLY".to_owned());
             }
-            parts.push(self.connected(status));
+            parts.push(if self.is_opening { "opening …".to_owned() } else { self.connected(status) });
             if let Some(part) = self.progress {
                 let (done, total) = (text::grouped(part.done), text::grouped(part.total));
                 parts.push(format!("{done} of {total} have come"));

@@ -2,6 +2,8 @@
 
 use replica_sync::discovery::{Condition, Means, MeansStatus};
 
+use crate::tui::last_screen::LastScreen;
+
 use super::*;
 
 /// A morning as people have it.
@@ -303,4 +305,16 @@ fn colours_add_nothing_that_is_not_said_already() {
     let mut colored = partition().open(80, 14);
     colored.app.theme = Theme { color: true };
     assert_eq!(plain.screen(), colored.screen());
+}
+
+#[test]
+fn a_room_that_is_being_opened_shows_how_it_was_left() {
+    let story = morning();
+    let mut shown = story.open(60, 14);
+    let last = LastScreen::of(&shown.app).unwrap();
+    shown.app.foreshow(last);
+    shown.check("opening");
+    assert_eq!(shown.app.action(), None, "nothing is asked of a node that is not there yet");
+    shown.app.open(story.status(), story.rows.iter().rev().cloned().collect(), 100, None);
+    shown.check("opened");
 }
