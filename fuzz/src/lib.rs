@@ -7,6 +7,7 @@
 //! - [`dag`]: the order of any history
 //! - [`formats`]: bytes of strangers
 //! - [`gate`]: entries with good signatures, valid or not
+//! - [`recovery`]: a log on a failing store
 //! - [`hostile`]: a member who does whatever it likes
 //!
 //! `run.sh SECONDS` runs every target; `planted.sh` shows that the first one finds bugs.
@@ -17,4 +18,5 @@ pub mod formats;
 pub mod gate;
 pub mod hostile;
 pub mod naive;
+pub mod recovery;
 pub mod scenario;
