@@ -230,7 +230,7 @@ fn screen(config: &Config, is_person: bool, me: AuthorKey) -> Option<Tui> {
     if !is_person || !io::stdout().is_terminal() || config.json || config.plain || is_dumb {
         return None;
     }
-    let mut tui = Tui::open(me, config.color).ok()?;
+    let mut tui = Tui::open(me, &config.chosen.look, config.color).ok()?;
     tui.app().notifies = std::env::var_os("REPLICA_NOTIFY").is_none_or(|it| it != "0");
     Some(tui)
 }

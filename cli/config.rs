@@ -12,6 +12,7 @@ use replica_sync::ticket::{Ticket, is_ticket};
 
 use crate::args::{Args, ColorWhen, Task};
 use crate::failure::{Exit, Failure};
+use crate::settings::Chosen;
 use crate::text;
 
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) verbose: u8,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// All of it as it was chosen, with what only the screen needs to know.
+    pub(crate) chosen: Chosen,
     /// The home's key, where it had to be taken from under a passphrase.
     pub(crate) unsealed: Option<Identity>,
 }
@@ -113,6 +116,7 @@ impl Config {
             verbose: args.verbose,
             log_file: args.log_file,
             passphrase_file: args.passphrase_file,
+            chosen: Chosen::default(),
             unsealed: None,
         };
         if config.offline && config.listen.is_some() {

@@ -60,6 +60,7 @@ fn run(args: Args, chosen: &Chosen, output: &mut Output) -> anyhow::Result<Exit>
         _ => {}
     }
     let (mut config, task) = Config::from_args(args)?;
+    config.chosen = chosen.clone();
     logging::start(&config)?;
     passphrase::open_key(&mut config, task.as_ref(), output)?;
     // One thread: at rest nothing runs, and the node has a thread of its own for its store.

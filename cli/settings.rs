@@ -1,5 +1,6 @@
 //! The file of settings: what holds where neither a flag nor the environment says otherwise.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,15 @@ use crate::args::{Args, ColorWhen};
 use crate::config::default_home;
 use crate::failure::{Exit, Failure};
 use crate::text;
+use crate::tui::Look;
 
+mod look;
 #[cfg(test)]
 mod tests;
 
-/// What may stand in the file. Each is as its flag.
+/// What may stand in the file. Each is as its flag, but for the tables, which are of the screen.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     home: Option<PathBuf>,
     nick: Option<String>,
@@ -37,6 +40,8 @@ struct Settings {
     no_input: Option<bool>,
     log_file: Option<PathBuf>,
     passphrase_file: Option<PathBuf>,
+    theme: look::Table,
+    keys: look::Table,
 }
 
 /// Where a value comes from.
@@ -62,17 +67,18 @@ impl Origin {
 /// One setting, as this run has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) value: Option<String>,
     pub(crate) origin: Origin,
 }
 
 /// All settings of this run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen {
     /// Where the file is, or would be.
     pub(crate) file: Option<PathBuf>,
     pub(crate) settings: Vec<Setting>,
+    pub(crate) look: Look,
 }
 
 /// Fills in from the file what the command line and the environment leave open.
@@ -86,9 +92,9 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
         Some(named) => (Some(named), true),
         None => (usual, false),
     };
-    let settings = match &file {
+    let (settings, look) = match &file {
         Some(path) => read(path, is_named)?,
-        None => Settings::default(),
+        None => Default::default(),
     };
     let mut fill = Fill { matches, settings: Vec::new() };
     let shown_path = |path: &PathBuf| path.display().to_string();
@@ -119,7 +125,8 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
         // What usually holds is not what this run was asked for.
         args.listen = None;
     }
-    Ok(Chosen { file, settings: fill.settings })
+    fill.settings.extend(look::settings(&look, &settings.theme, &settings.keys));
+    Ok(Chosen { file, settings: fill.settings, look })
 }
 
 /// Takes the values of the file where there are no others, and notes what comes from where.
@@ -142,7 +149,7 @@ impl Fill<'_> {
             (None, None) => Origin::Default,
         };
         *given = given.take().or(of_file);
-        self.settings.push(Setting { name, value: given.as_ref().map(shown), origin });
+        self.settings.push(Setting { name: name.into(), value: given.as_ref().map(shown), origin });
     }
 
     fn list(&mut self, name: &'static str, given: &mut Vec<String>, of_file: Option<Vec<String>>) {
@@ -165,14 +172,20 @@ impl Fill<'_> {
     }
 }
 
-fn read(path: &Path, is_named: bool) -> Result<Settings, Failure> {
+fn read(path: &Path, is_named: bool) -> Result<(Settings, Look), Failure> {
     let cannot = |why: &str| {
         let what = format!("the settings in {} cannot be used: {}", path.display(), text::line(why));
         Failure::new(Exit::Usage, what, "Mend the file, or name another one: --config FILE.")
     };
-    match fs::read_to_string(path) {
-        Ok(text) => toml::from_str(&text).map_err(|error| cannot(error.to_string().trim_end())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(Settings::default()),
-        Err(error) => Err(cannot(&error.to_string())),
-    }
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => return Ok(Default::default()),
+        Err(error) => return Err(cannot(&error.to_string())),
+    };
+    let settings: Settings = toml::from_str(&text).map_err(|error| cannot(error.to_string().trim_end()))?;
+    let look = look::read(&settings.theme, &settings.keys).map_err(|wrong| {
+        let line = 1 + text.bytes().take(wrong.at).filter(|byte| *byte == b'\n').count();
+        cannot(&format!("line {line}: {}", wrong.why))
+    })?;
+    Ok((settings, look))
 }

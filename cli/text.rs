@@ -10,8 +10,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(crate) use crate::text::clean::is_unseen;
 use crate::text::clean::{clean, is_mark};
+pub(crate) use crate::text::nearest::nearest;
 
 mod clean;
+mod nearest;
 #[cfg(test)]
 mod tests;
 

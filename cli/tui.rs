@@ -2,6 +2,7 @@
 //! decides; here are the terminal and the waits.
 
 mod app;
+pub(crate) mod bindings;
 mod causes;
 mod complete;
 mod holders;
@@ -19,7 +20,7 @@ mod seek;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod tests;
-mod theme;
+pub(crate) mod theme;
 mod view;
 mod welcome;
 mod window;
@@ -39,8 +40,16 @@ pub(crate) use app::{Action, App, Purpose};
 pub(crate) use window::PAGE_ROWS;
 
 use crate::time::LocalTime;
+use crate::tui::bindings::Bindings;
 use crate::tui::terminal::Screen;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Depth, Theme};
+
+/// What its owner chose of the screen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) theme: Theme,
+    pub(crate) bindings: Bindings,
+}
 
 /// The terminal, what is shown on it, and when it is time to draw.
 pub(crate) struct Tui {
@@ -72,10 +81,12 @@ impl Tui {
     ///
     /// # Errors
     /// When it is none that can be drawn on.
-    pub(crate) fn open(me: AuthorKey, color: bool) -> io::Result<Self> {
+    pub(crate) fn open(me: AuthorKey, look: &Look, color: bool) -> io::Result<Self> {
         let stops = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
         let screen = Screen::open()?;
-        let app = App::new(me, Theme { color }, LocalTime::of_system(), terminal::size());
+        let depth = if color { terminal::depth() } else { Depth::Mono };
+        let mut app = App::new(me, look.theme.clone().on(depth), LocalTime::of_system(), terminal::size());
+        app.bindings = look.bindings.clone();
         Ok(Self {
             app,
             screen,

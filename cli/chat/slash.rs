@@ -59,7 +59,7 @@ pub(crate) const HELP: &str = "\
 /peers  /status     how they stand, how this replica stands
 /sync               dial everyone now
 /offline  /online   write without a network for a while; come back
-/quit               leave (so do Ctrl+C and Ctrl+D); what you wrote is kept
+/quit               leave (so does Ctrl+C); what you wrote is kept
 //text              say what begins with a slash";
 
 const WORDS: [&str; 26] = [
@@ -140,33 +140,13 @@ fn invite(argument: &str) -> Result<Slash, String> {
 }
 
 fn unknown(word: &str) -> String {
-    let nearest = WORDS.into_iter().min_by_key(|known| distance(word, known));
-    let near = nearest.filter(|known| distance(word, known) <= 2);
+    let near = crate::text::nearest(word, WORDS);
     let meant = near.map_or_else(|| "/help lists them".to_owned(), |known| format!("did you mean /{known}?"));
     let word = crate::text::name(word);
     format!("There is no /{word}; {meant} Nothing was sent; //{word} says it as text.")
-}
-
-/// How many letters have to be added, removed or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().take(WORD_CHARS_MAX).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 const JOIN: &str = "A ticket leads into its own room: /quit, and run `replica join TICKET`";
 
 /// How long an invite holds unless said otherwise.
 const INVITE_SPAN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// No command is near this long.
-const WORD_CHARS_MAX: usize = 16;

@@ -43,7 +43,7 @@ pub(crate) fn config(chosen: &Chosen, as_json: bool, output: &mut Output) -> any
             output.json(&json::setting(setting))?;
         } else {
             let value = setting.value.as_deref().unwrap_or("-");
-            output.data(&format!("{:<16} {value}  ({})", setting.name, setting.origin.name()))?;
+            output.data(&format!("{:<18} {value}  ({})", setting.name, setting.origin.name()))?;
         }
     }
     output.flush()?;

@@ -79,11 +79,11 @@ pub(crate) fn room(id: &RoomId, name: &str, is_current: bool) -> impl Serialize 
 pub(crate) fn setting(setting: &Setting) -> impl Serialize {
     #[derive(Serialize)]
     struct Fields {
-        name: &'static str,
+        name: String,
         value: Option<String>,
         origin: &'static str,
     }
-    let (name, value, origin) = (setting.name, setting.value.clone(), setting.origin.name());
+    let (name, value, origin) = (setting.name.to_string(), setting.value.clone(), setting.origin.name());
     tagged("setting", Fields { name, value, origin })
 }
 

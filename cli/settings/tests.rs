@@ -46,13 +46,59 @@ fn offline_goes_with_where_one_usually_listens_and_not_with_where_one_is_told_to
     assert!(applied("", &["--offline", "--listen", "127.0.0.1:7400"]).0.listen.is_some());
 }
 
+/// What is told of a file that cannot be used.
+fn refused(file: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, file).unwrap();
+    read(&path, false).unwrap_err().to_string()
+}
+
+#[test]
+fn the_screen_is_as_the_file_says_and_each_choice_is_told() {
+    use crate::tui::bindings::{Act, Key};
+    use crate::tui::theme::Role;
+    let file = "[theme]\nname = \"light\"\nnicks = [\"red\", 99]\nlate = \"#ff8700\"\n\
+                [keys]\nlate = \"alt+a\"\nunread = \"ALT+L\"\n";
+    let look = applied(file, &[]).1.look;
+    assert_eq!(look.theme.name(), "light");
+    assert_eq!(look.theme.nicks.len(), 2);
+    assert_eq!(look.theme.color(Role::Late).unwrap().to_string(), "#FF8700");
+    // Two may change places.
+    assert_eq!(Ok(look.bindings.key(Act::Late)), Key::parse("alt+a"));
+    assert_eq!(Ok(look.bindings.key(Act::Unread)), Key::parse("alt+l"));
+    let shown = |name| setting(file, &[], name);
+    assert_eq!(shown("theme.nicks"), (Some("red,99".to_owned()), Origin::File));
+    assert_eq!(shown("theme.dim"), (None, Origin::Default));
+    assert_eq!(shown("keys.late"), (Some("alt+a".to_owned()), Origin::File));
+    assert_eq!(shown("keys.search"), (Some("ctrl+f".to_owned()), Origin::Default));
+}
+
+#[test]
+fn what_the_screen_cannot_be_is_told_with_its_line_and_what_may_have_been_meant() {
+    for (file, told) in [
+        ("[theme]\n\nnmae = \"dark\"", "line 3: there is no `nmae` in [theme]; did you mean `name`?"),
+        ("[theme]\nname = \"drak\"", "line 2: there is no theme of that name; did you mean `dark`?"),
+        ("[theme]\nlate = \"redish-blue\"", "line 2: a colour is"),
+        ("[theme]\nlate = 256", "line 2: a colour is"),
+        ("[theme]\nnicks = \"red\"", "line 2: a list of colours"),
+        ("nick = \"a\"\n[keys]\nlast = \"f5\"", "line 3: there is no `last` in [keys]; did you mean `late`?"),
+        ("[keys]\nlate = \"pgpu\"", "line 2: there is no such key; did you mean \"PgUp\"?"),
+        ("[keys]\nlate = \"l\"", "line 2: a key without"),
+        ("[keys]\nlate = 5", "line 2: a key is a text"),
+        ("[keys]\nhelp = \"f5\"\nlate = \"f5\"", "line 2: `help` and `late` would be the same key"),
+        ("[keys]\nlate = \"alt+a\"", "line 2: `late` and `unread` would be the same key"),
+    ] {
+        let what = refused(file);
+        assert!(what.contains(told), "{what}\nand not:\n{told}");
+    }
+}
+
 #[test]
 fn what_is_wrong_in_the_file_is_told_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.toml");
     for wrong in ["nik = \"ann\"", "offline = 3", "peer = \"a\" b"] {
-        fs::write(&path, wrong).unwrap();
-        let told = read(&path, false).unwrap_err().to_string();
+        let told = refused(wrong);
         assert!(told.contains("config.toml"), "{told}");
     }
     let absent = folder.path().join("absent.toml");

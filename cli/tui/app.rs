@@ -11,6 +11,7 @@ use crate::json::is_message;
 use crate::people::People;
 use crate::progress::Part;
 use crate::time::LocalTime;
+use crate::tui::bindings::{Act, Bindings};
 use crate::tui::causes::{self, Causes};
 use crate::tui::holders::Holders;
 use crate::tui::input::Input;
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) me: AuthorKey,
     pub(crate) people: People,
     pub(crate) theme: Theme,
+    pub(crate) bindings: Bindings,
     pub(crate) local: LocalTime,
     /// Columns and lines.
     pub(crate) size: (u16, u16),
@@ -107,6 +109,7 @@ impl App {
             me,
             people: People::default(),
             theme,
+            bindings: Bindings::default(),
             local,
             size,
             window: Window::default(),
@@ -162,7 +165,10 @@ impl App {
         self.reading.resume(read.map(|read| read.key).filter(|_| new > 0), newest);
         if self.reading.new_after.is_some() {
             let new = crate::text::count(new, "new message");
-            self.hint = Some(format!("{new} since you were here · Alt+a goes to the first"));
+            self.hint = Some(format!(
+                "{new} since you were here · {} goes to the first",
+                self.bindings.key(Act::Unread)
+            ));
         }
         self.on_status(status);
     }
@@ -295,7 +301,7 @@ impl App {
         Painter {
             people: &self.people,
             me: &self.me,
-            theme: self.theme,
+            theme: &self.theme,
             local: &self.local,
             columns: usize::from(self.areas().log.width),
             causes: &self.causes,

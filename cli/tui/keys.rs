@@ -3,30 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::tui::app::{Action, App};
+use crate::tui::bindings::Act;
 use crate::tui::input::{Edit, Input};
 use crate::tui::overlay::Overlay;
 use crate::tui::seek::{Goal, Seek};
-
-/// What F1 and `/help` show above the commands.
-pub(crate) const KEYS: &str = "\
-Enter            send; Alt+Enter starts a new line
-Tab              complete a name, a command, an invite; again: the next
-Up Down          what you wrote before
-PgUp PgDn        read back and forth; Alt+Up Alt+Down by a line
-End, Esc         back to the newest
-Alt+a            to the first new message
-Alt+l            to what arrived late, further up
-Alt+p Alt+n      to the message before, or after, that names you
-Ctrl+F           search through everything
-F2               the peers, or not
-Ctrl+X           write with $EDITOR
-Ctrl+W U K Y     remove a word, to the start, to the end; put it back
-Ctrl+Z           to the shell and back by fg
-Ctrl+D, Ctrl+C   leave, on an empty line
-
-○ only here   ◐ some members have it   ● all do, as far as is known
-↷ arrived above what you had read   ┌│└ written in parallel
-";
 
 impl App {
     /// Takes a key.
@@ -46,18 +26,15 @@ impl App {
             self.completion = None;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let alt = key.modifiers.contains(KeyModifiers::ALT);
-        if alt && self.on_alt_key(key.code) || control && self.on_control_key(key.code) {
+        let is_free = |act: &Act| self.input.is_empty() || !self.bindings.key(*act).is_of_the_line();
+        if let Some(act) = self.bindings.act(key).filter(is_free) {
+            return self.act(act);
+        }
+        if control && self.on_control_key(key.code) {
             return;
         }
-        let page = isize::try_from(self.areas().log.height.saturating_sub(2).max(1)).unwrap_or(1);
         match key.code {
-            KeyCode::PageUp => self.scroll(-page),
-            KeyCode::PageDown => self.scroll(page),
-            KeyCode::F(1) => self.show_help(),
-            KeyCode::F(2) => self.pane = Some(self.areas().pane.is_none()),
             KeyCode::Tab => self.complete(),
-            KeyCode::End if self.input.is_empty() => self.go_to_end(),
             KeyCode::Esc => {
                 self.seek = None;
                 self.reading.new_after = None;
@@ -76,17 +53,26 @@ impl App {
         }
     }
 
-    fn on_alt_key(&mut self, code: KeyCode) -> bool {
-        match code {
-            KeyCode::Char('a') => self.go_to_unread(),
-            KeyCode::Char('l') => self.go_to_late(),
-            KeyCode::Char('p') => self.go_to_mention(true),
-            KeyCode::Char('n') => self.go_to_mention(false),
-            KeyCode::Up => self.scroll(-1),
-            KeyCode::Down => self.scroll(1),
-            _ => return false,
+    fn act(&mut self, act: Act) {
+        let page = isize::try_from(self.areas().log.height.saturating_sub(2).max(1)).unwrap_or(1);
+        match act {
+            Act::Help => self.show_help(),
+            Act::Peers => self.pane = Some(self.areas().pane.is_none()),
+            Act::Search => self.prompt = Some(Input::default()),
+            Act::PageUp => self.scroll(-page),
+            Act::PageDown => self.scroll(page),
+            Act::LineUp => self.scroll(-1),
+            Act::LineDown => self.scroll(1),
+            Act::Newest => self.go_to_end(),
+            Act::Unread => self.go_to_unread(),
+            Act::Late => self.go_to_late(),
+            Act::NamedUp => self.go_to_mention(true),
+            Act::NamedDown => self.go_to_mention(false),
+            Act::Editor => self.actions.push_back(Action::Edit(self.input.text().to_owned())),
+            Act::Redraw => self.actions.push_back(Action::Redraw),
+            Act::Suspend => self.actions.push_back(Action::Suspend),
+            Act::Leave => self.actions.push_back(Action::Quit),
         }
-        true
     }
 
     fn on_control_key(&mut self, code: KeyCode) -> bool {
@@ -96,11 +82,6 @@ impl App {
                 self.hint = Some("Ctrl+Y puts it back; Ctrl+C again leaves.".to_owned());
             }
             KeyCode::Char('c') => self.actions.push_back(Action::Quit),
-            KeyCode::Char('d') if self.input.is_empty() => self.actions.push_back(Action::Quit),
-            KeyCode::Char('f') => self.prompt = Some(Input::default()),
-            KeyCode::Char('l') => self.actions.push_back(Action::Redraw),
-            KeyCode::Char('x') => self.actions.push_back(Action::Edit(self.input.text().to_owned())),
-            KeyCode::Char('z') => self.actions.push_back(Action::Suspend),
             KeyCode::End => self.go_to_end(),
             _ => return false,
         }
@@ -114,7 +95,8 @@ impl App {
             (KeyCode::Enter, Some(Overlay::Paste(pasted))) => self.input.paste(&pasted),
             (KeyCode::Esc, Some(Overlay::Paste(_))) => {}
             (_, Some(paste @ Overlay::Paste(_))) => self.overlay = Some(paste),
-            (KeyCode::Esc | KeyCode::Enter | KeyCode::F(1), _) => {}
+            (KeyCode::Esc | KeyCode::Enter, _) => {}
+            _ if self.bindings.act(key) == Some(Act::Help) => {}
             (code, Some(text @ Overlay::Text { .. })) => {
                 let by = match code {
                     KeyCode::Up => -1,
@@ -143,7 +125,7 @@ impl App {
             KeyCode::Char('c') if control => (self.prompt, self.seek) = (None, None),
             KeyCode::Enter | KeyCode::Up if is_same => self.seek_older(),
             KeyCode::Down if is_same => self.seek_newer(),
-            KeyCode::Char('f') if control && is_same => self.seek_older(),
+            _ if is_same && self.bindings.act(key) == Some(Act::Search) => self.seek_older(),
             KeyCode::Enter if wanted.is_empty() => self.prompt = None,
             KeyCode::Enter => self.seek(Goal::Text(wanted)),
             KeyCode::Up | KeyCode::Down => {}
@@ -160,7 +142,7 @@ impl App {
     }
 
     pub(crate) fn show_help(&mut self) {
-        self.show_text("help", &format!("{KEYS}\n{}", crate::chat::slash::HELP));
+        self.show_text("help", &format!("{}\n{SIGNS}\n{}", self.bindings.help(), crate::chat::slash::HELP));
     }
 
     /// The text comes back from another program.
@@ -169,3 +151,9 @@ impl App {
         self.input.set(text.trim_end_matches('\n'));
     }
 }
+
+/// What F1 and `/help` show between the keys and the commands.
+const SIGNS: &str = "\
+○ only here   ◐ some members have it   ● all do, as far as is known
+↷ arrived above what you had read   ┌│└ written in parallel
+";

@@ -22,7 +22,7 @@ use crate::tui::window::Item;
 pub(crate) struct Painter<'a> {
     pub(crate) people: &'a People,
     pub(crate) me: &'a AuthorKey,
-    pub(crate) theme: Theme,
+    pub(crate) theme: &'a Theme,
     pub(crate) local: &'a LocalTime,
     pub(crate) columns: usize,
     pub(crate) causes: &'a Causes,
@@ -162,7 +162,7 @@ impl Painter<'_> {
         let below = if matches!(head.bracket, Some(Bracket::First | Bracket::Inner)) { "│" } else { " " };
         let name_style = if head.is_strong { head.style.patch(self.theme.strong()) } else { head.style };
         let bar = if head.is_mention { "▌" } else { "│" };
-        let bar_style = if head.is_mention { self.theme.alert() } else { self.theme.quiet() };
+        let bar_style = if head.is_mention { self.theme.mention() } else { self.theme.quiet() };
         let mut drawn = Vec::new();
         let (indent, name_width) = if self.is_wide() {
             let name_width = (self.columns / 8).clamp(9, 24);
@@ -212,7 +212,7 @@ impl Painter<'_> {
         if head.is_late {
             let words = if room > 6 { "↷ late" } else { "↷" };
             let mark = if head.mark.is_empty() { words.to_owned() } else { format!("{words} {}", head.mark) };
-            return Some((mark, self.theme.alert()));
+            return Some((mark, self.theme.late()));
         }
         let style = if head.mark == "●" { self.theme.good() } else { self.theme.plain() };
         (!head.mark.is_empty()).then(|| (head.mark.to_owned(), style))

@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::text;
 use crate::tui::app::App;
+use crate::tui::bindings::Act;
 use crate::tui::paint::cut;
 
 /// The parts of the screen.
@@ -114,15 +115,16 @@ impl App {
             0 => {}
             late => {
                 let late = text::count(late as u64, "earlier message");
-                parts.push(format!("▲ {late} arrived above · Alt+l"));
+                parts.push(format!("▲ {late} arrived above · {}", self.bindings.key(Act::Late)));
             }
         }
         parts.extend(self.seek.as_ref().map(|seek| seek.state()));
         parts.extend(self.hint.clone());
         if !self.is_at_end() {
+            let newest = self.bindings.key(Act::Newest);
             parts.push(match self.reading.unread {
-                0 => "▼ End goes to the newest".to_owned(),
-                new => format!("▼ {} below · End", text::count(new, "new message")),
+                0 => format!("▼ {newest} goes to the newest"),
+                new => format!("▼ {} below · {newest}", text::count(new, "new message")),
             });
         }
         if let Some(completion) = &self.completion {
@@ -154,7 +156,8 @@ impl App {
             }
         }
         let mut line = format!(" {}", parts.join(" · "));
-        for key in ["F1 help", "F2 peers", "Ctrl+F search"] {
+        for (act, does) in [(Act::Help, "help"), (Act::Peers, "peers"), (Act::Search, "search")] {
+            let key = format!("{} {does}", self.bindings.key(act));
             if line.width() + key.width() + 4 <= columns {
                 line = format!("{line} · {key}");
             }

@@ -15,6 +15,7 @@ use ratatui::layout::{Rect, Size};
 
 use crate::text;
 use crate::tui::app::App;
+use crate::tui::theme::Depth;
 use crate::tui::view;
 
 /// A terminal that is drawn on, until dropped.
@@ -87,6 +88,12 @@ impl Drop for Screen {
 /// The size now: columns and lines.
 pub(crate) fn size() -> (u16, u16) {
     terminal::size().unwrap_or((80, 24))
+}
+
+/// How many colours there are, as far as the environment says.
+pub(crate) fn depth() -> Depth {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    Depth::of(&variable("COLORTERM"), &variable("TERM"))
 }
 
 fn enter() -> io::Result<()> {

@@ -13,7 +13,7 @@ use replica_sync::engine::{Event, Glimpse, Row, Standing};
 use replica_sync::node::{MemberStatus, PeerStatus, Role, Status};
 
 use super::app::{Action, App, Read};
-use super::theme::Theme;
+use super::theme::{Depth, Theme};
 use super::view;
 use crate::time::LocalTime;
 
@@ -126,7 +126,8 @@ impl Story {
         columns: u16,
         lines: u16,
     ) -> Shown {
-        let mut app = App::new(key_of(ANN), Theme { color: false }, LocalTime::utc(), (columns, lines));
+        let mut app =
+            App::new(key_of(ANN), Theme::default().on(Depth::Mono), LocalTime::utc(), (columns, lines));
         let mut shown = Shown { store: self.rows.clone(), app, now_ms: MORNING };
         let page = shown.page(None, super::PAGE_ROWS);
         app = shown.app;

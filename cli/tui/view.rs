@@ -16,7 +16,7 @@ use crate::tui::welcome;
 /// Draws the screen. [`App::settle`] comes first.
 pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) {
     let areas = app.areas();
-    let theme = app.theme;
+    let theme = &app.theme;
     let buffer = frame.buffer_mut();
     if let Some(title) = areas.title {
         let (left, right) = app.title();

@@ -4,6 +4,7 @@ use crate::json::is_message;
 use crate::people::two_words;
 use crate::text;
 use crate::tui::app::App;
+use crate::tui::bindings::Act;
 
 /// What a newcomer reads first, on so many columns; nothing once there is something to read.
 pub(crate) fn lines(app: &App, columns: usize) -> Vec<String> {
@@ -44,7 +45,8 @@ pub(crate) fn lines(app: &App, columns: usize) -> Vec<String> {
         }
     }
     words.push(String::new());
-    words.push("Type and press Enter. F1 shows all keys and commands, Ctrl+D leaves.".to_owned());
+    let (help, leave) = (app.bindings.key(Act::Help), app.bindings.key(Act::Leave));
+    words.push(format!("Type and press Enter. {help} shows all keys and commands, {leave} leaves."));
     let wrap = |line: &String| {
         let indent = if line.starts_with("  ") { "  " } else { "" };
         let parts = text::wrap(line.trim_start(), columns.saturating_sub(2 + indent.len()));

@@ -48,11 +48,3 @@ fn what_is_missing_is_named() {
         hint(line);
     }
 }
-
-#[test]
-fn distance_counts_changes() {
-    for (a, b, n) in [("", "abc", 3), ("who", "who", 0), ("hwo", "who", 2), ("wh", "who", 1), ("x", "who", 3)]
-    {
-        assert_eq!(distance(a, b), n, "{a} {b}");
-    }
-}

@@ -248,3 +248,24 @@ fn no_size_and_no_key_is_too_much() {
         terminal.draw(|frame| view::draw(&shown.app, frame)).unwrap();
     }
 }
+
+#[test]
+fn a_key_of_somebodys_choice_does_what_the_usual_one_did_and_is_named_on_the_screen() {
+    use crate::tui::bindings::{Act, Key};
+    let mut shown = long().open(80, 40);
+    shown.app.bindings.set(Act::Search, Key::parse("alt+s").unwrap());
+    shown.app.bindings.set(Act::Newest, Key::parse("home").unwrap());
+    shown.press(&["<pgup>"]);
+    assert!(shown.screen().contains("▼ Home goes to the newest"), "{}", shown.screen());
+    shown.press(&["<c-f>"]);
+    assert!(shown.app.prompt.is_none(), "the usual key means nothing any more");
+    shown.press(&["<a-s>"]);
+    assert!(shown.app.prompt.is_some());
+    shown.press(&["<esc>", "<f1>"]);
+    let help = shown.screen();
+    assert!(help.contains("Alt+s            search") && help.contains("Alt+s search"), "{help}");
+    // Ctrl+D leaves only where there is nothing to remove.
+    shown.press(&["<f1>", "x", "<c-d>"]);
+    assert_eq!(shown.app.input.text(), "x");
+    assert_eq!(shown.press(&["<c-c>", "<c-d>"]), [Action::Quit]);
+}

@@ -303,7 +303,7 @@ fn a_mention_has_a_sign_of_its_own() {
 fn colours_add_nothing_that_is_not_said_already() {
     let mut plain = partition().open(80, 14);
     let mut colored = partition().open(80, 14);
-    colored.app.theme = Theme { color: true };
+    colored.app.theme = Theme::default();
     assert_eq!(plain.screen(), colored.screen());
 }
 
