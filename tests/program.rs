@@ -277,6 +277,12 @@ impl Running {
         self.wait_for_end()
     }
 
+    /// Ctrl+C, as a shell sends it to whoever runs in front.
+    pub(crate) fn interrupt(&mut self) -> Option<i32> {
+        self.signal(rustix::process::Signal::INT);
+        self.wait_for_end()
+    }
+
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();

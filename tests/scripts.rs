@@ -1,5 +1,6 @@
 //! What scripts rely on: fields and types of every object, exit codes, settings, what is printed for shells.
 
+use std::net::TcpListener;
 use std::process::Output;
 
 use serde_json::Value;
@@ -197,6 +198,29 @@ fn every_exit_code_means_what_was_promised() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(code == 0 || !told.trim().is_empty(), "{args:?} says nothing");
     }
+}
+
+#[test]
+fn what_is_interrupted_ends_with_the_code_for_that_and_keeps_what_it_confirmed() {
+    let ann = Home::new("ann");
+    ann.send("hello");
+    // They take connections and say nothing.
+    let silent = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [of_send, of_sync] = [0, 1].map(|number: usize| silent[number].local_addr().unwrap().to_string());
+
+    let mut tail = ann.start(&["--json", "--offline", "tail"]);
+    tail.reads("hello");
+    assert_eq!(tail.interrupt(), Some(130), "tail");
+
+    let mut send =
+        ann.start(&["--json", "--peer", &of_send, "send", "--wait", "--timeout", "60", "--", "later"]);
+    send.reads("later");
+    assert_eq!(send.interrupt(), Some(130), "send");
+
+    let mut sync = ann.start(&["--json", "--peer", &of_sync, "sync", "--timeout", "60"]);
+    silent[1].accept().unwrap();
+    assert_eq!(sync.interrupt(), Some(130), "sync");
+    assert_eq!(ann.texts(), ["hello", "later"]);
 }
 
 #[test]
