@@ -61,7 +61,7 @@ fn run(args: Args, chosen: &Chosen, output: &mut Output) -> anyhow::Result<Exit>
     }
     let (mut config, task) = Config::from_args(args)?;
     config.chosen = chosen.clone();
-    logging::start(&config)?;
+    logging::set(&config)?;
     passphrase::open_key(&mut config, task.as_ref(), output)?;
     // One thread: at rest nothing runs, and the node has a thread of its own for its store.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

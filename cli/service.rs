@@ -1,4 +1,5 @@
-//! What a service manager is told by the protocol of `sd_notify`: that the program is ready, and that it ends.
+//! What a service manager is told by the protocol of `sd_notify`: that the program is ready, that it reads its settings
+//! again, and that it ends.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,6 +13,12 @@ mod tests;
 /// Connections are accepted.
 pub(crate) fn ready(listening: SocketAddr) {
     tell(&format!("READY=1\nSTATUS=listening at {listening}"));
+}
+
+/// The settings are being read again; [`ready`] follows.
+pub(crate) fn reloading() {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000));
 }
 
 /// The end has begun.

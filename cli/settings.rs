@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use serde::Deserialize;
 
 use crate::args::{Args, ColorWhen};
@@ -38,6 +38,7 @@ struct Settings {
     plain: Option<bool>,
     quiet: Option<bool>,
     no_input: Option<bool>,
+    verbose: Option<u8>,
     log_file: Option<PathBuf>,
     passphrase_file: Option<PathBuf>,
     theme: look::Table,
@@ -81,6 +82,24 @@ pub(crate) struct Chosen {
     pub(crate) look: Look,
 }
 
+impl Chosen {
+    /// What a setting is, if it has a value.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|setting| setting.name == name)?.value.as_deref()
+    }
+}
+
+/// Reads the file once more; the command line is as it was.
+///
+/// # Errors
+/// Those of [`apply`].
+pub(crate) fn again() -> Result<(Args, Chosen), Failure> {
+    let matches = Args::command().get_matches();
+    let mut args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let chosen = apply(&mut args, &matches)?;
+    Ok((args, chosen))
+}
+
 /// Fills in from the file what the command line and the environment leave open.
 ///
 /// # Errors
@@ -118,6 +137,9 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
     fill.flag("plain", &mut args.plain, settings.plain);
     fill.flag("quiet", &mut args.quiet, settings.quiet);
     fill.flag("no-input", &mut args.no_input, settings.no_input);
+    let mut verbose = Some(args.verbose).filter(|verbose| *verbose > 0);
+    fill.option("verbose", &mut verbose, settings.verbose, u8::to_string);
+    args.verbose = verbose.unwrap_or_default();
     fill.option("log-file", &mut args.log_file, settings.log_file, shown_path);
     fill.option("passphrase-file", &mut args.passphrase_file, settings.passphrase_file, shown_path);
     let is_listen_asked = fill.settings.iter().any(|it| it.name == "listen" && it.origin == Origin::Flag);

@@ -1,5 +1,6 @@
-//! Signals that ask the program to end.
+//! Signals that ask the program to end, or a service to read its settings again.
 
+use std::fs::File;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,6 +10,15 @@ pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// Whether there was a terminal at the start.
+    has_terminal: bool,
+}
+
+/// What a service is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    End,
+    Reload,
 }
 
 impl Signals {
@@ -21,6 +31,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            has_terminal: is_terminal_there(),
         })
     }
 
@@ -35,4 +46,24 @@ impl Signals {
             _ = self.hangup.recv() => {}
         }
     }
+
+    /// Until a service is asked for something. A hang-up asks for its settings to be read again, unless it tells that
+    /// the terminal is gone where somebody had started it.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn next_of_service(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.hangup.recv() => {
+                if self.has_terminal && !is_terminal_there() { Asked::End } else { Asked::Reload }
+            }
+        }
+    }
+}
+
+/// Whether the process has a terminal that has not hung up.
+fn is_terminal_there() -> bool {
+    File::open("/dev/tty").is_ok()
 }

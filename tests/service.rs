@@ -2,13 +2,28 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
 
-use crate::program::{Home, PATIENCE, Running, repository};
+use rustix::process::Signal;
+
+use serde_json::Value;
+
+use crate::program::{Home, PATIENCE, Running, free_address, repository};
 
 fn hear(manager: &UnixDatagram) -> String {
     let mut bytes = [0; 200];
     let length = manager.recv(&mut bytes).unwrap();
     String::from_utf8(bytes[..length].to_vec()).unwrap()
+}
+
+/// Starts a program under a manager that listens in a folder.
+fn managed(folder: &Path, mut command: Command) -> (UnixDatagram, Running) {
+    let name = folder.join("notify");
+    let manager = UnixDatagram::bind(&name).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    command.env("NOTIFY_SOCKET", &name);
+    (manager, Running::start(command))
 }
 
 #[test]
@@ -18,18 +33,61 @@ fn the_unit_starts_a_server_that_says_when_it_is_ready_and_when_it_ends() {
     assert!(unit.contains("\nType=notify\n"), "the manager does not wait for what the program says");
 
     let folder = tempfile::tempdir().unwrap();
-    let name = folder.path().join("notify");
-    let manager = UnixDatagram::bind(&name).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let home = Home::new("ann");
     let args: Vec<&str> = ["--json", "--listen", "127.0.0.1:0"].into_iter().chain(line.split(' ')).collect();
-    let mut command = home.command(&args);
-    command.env("NOTIFY_SOCKET", &name);
-    let mut server = Running::start(command);
+    let (manager, mut server) = managed(folder.path(), home.command(&args));
 
     let ready = hear(&manager);
     let listening = server.wait("listening", |line| line["type"] == "listening");
     assert_eq!(ready, format!("READY=1\nSTATUS=listening at {}", listening["addr"].as_str().unwrap()));
     assert_eq!(server.terminate(), Some(0));
     assert_eq!(hear(&manager), "STOPPING=1");
+}
+
+#[test]
+fn a_hang_up_has_a_server_read_its_settings_again_and_open_its_log_anew() {
+    let unit = fs::read_to_string(repository().join("packaging/replica.service")).unwrap();
+    assert!(unit.contains("\nExecReload=/bin/kill -HUP $MAINPID\n"));
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("config.toml"), folder.path().join("log"));
+    let settings = |more: &str| {
+        let begin = format!("log-file = {log:?}\nverbose = 1\nlisten = \"127.0.0.1:0\"\n");
+        fs::write(&file, begin + more).unwrap();
+    };
+    settings("");
+    let home = Home::within(folder.path(), "ann");
+    // A name on the command line would win over the file.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_replica"));
+    let config = file.to_str().unwrap();
+    command.arg("--home").arg(home.path()).args(["--json", "--no-input", "--config", config, "serve"]);
+    command.env("REPLICA_NO_LAN", "1").env("REPLICA_NO_PORT_MAPPING", "1");
+    let (manager, mut server) = managed(folder.path(), command);
+    let ready = hear(&manager);
+    let reload = || {
+        server.signal(Signal::HUP);
+        let reloading = hear(&manager);
+        let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+        assert!(since.parse::<u64>().unwrap() > 0);
+        assert_eq!(hear(&manager), ready);
+        fs::read_to_string(&log).unwrap()
+    };
+
+    // As logrotate does.
+    fs::rename(&log, folder.path().join("log.1")).unwrap();
+    let written = reload();
+    assert!(written.contains("read again: nothing changed"), "{written}");
+
+    let at = free_address();
+    settings(&format!("nick = \"anna\"\npeer = [\"{at}\"]\ndht = true\n"));
+    let written = reload();
+    let told = "read again: nick, peer taken over; dht as before until the next start";
+    assert!(written.contains(told), "{written}");
+    let is_known = |status: &Value| status["peers"].as_array().unwrap().iter().any(|peer| peer["addr"] == at);
+    assert!(is_known(&home.status()), "a peer that the file names is dialled from then on");
+
+    settings("nick = 7\n");
+    let written = reload();
+    assert!(written.contains("not taken over: the settings in"), "{written}");
+    assert_eq!(home.status()["me"]["nick"], "anna");
+    assert_eq!(server.terminate(), Some(0));
 }

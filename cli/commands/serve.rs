@@ -6,14 +6,16 @@ use replica_sync::node::NodeEvent;
 
 use crate::commands::{room_name, status, writer};
 use crate::config::{Config, Role};
-use crate::failure::{Exit, Failure};
+use crate::failure::{self, Exit, Failure};
 use crate::json;
 use crate::output::Output;
 use crate::people::People;
 use crate::presence::{Change, Presence};
 use crate::service;
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::text;
+
+mod reload;
 
 /// A replica without a screen: it listens, dials and relays until it is stopped.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
@@ -29,9 +31,28 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut people = People::of_status(&*client.status().await?);
     let mut presence = Presence::default();
     let mut refusals_noted = 0;
+    let mut config = config.clone();
+    let mut listening = None;
     loop {
         let event = tokio::select! {
-            () = signals.next() => break,
+            asked = signals.next_of_service() => match asked {
+                Asked::End => break,
+                Asked::Reload => {
+                    service::reloading();
+                    match reload::reload(&config, &mut client).await {
+                        Ok((new, words)) => {
+                            config = new;
+                            say(output, &format!("the settings were read again: {words}"));
+                        }
+                        Err(error) => {
+                            let words = failure::explain(&error).what;
+                            say(output, &format!("the settings were not taken over: {words}"));
+                        }
+                    }
+                    listening.into_iter().for_each(service::ready);
+                    continue;
+                }
+            },
             event = client.next() => event?,
         };
         if let NodeEvent::Engine(event) = &event {
@@ -50,6 +71,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
                 }
                 output.flush()?;
                 service::ready(address);
+                listening = Some(address);
                 if config.open {
                     output.note(&format!("Anyone who can reach {address} is let in (--open)."));
                 }
@@ -87,7 +109,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
             }
             NodeEvent::Engine(Event::ReadOnly) => {
                 client.stop().await;
-                return Err(crate::failure::store_failed().into());
+                return Err(failure::store_failed().into());
             }
             _ => {}
         }
@@ -95,4 +117,10 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     service::stopping();
     client.stop().await;
     Ok(Exit::Done)
+}
+
+/// Tells whoever reads stderr, and whoever reads the log.
+fn say(output: &mut Output, words: &str) {
+    output.note(words);
+    tracing::info!("{words}");
 }

@@ -11,8 +11,7 @@ fn an_event_is_one_line_that_no_terminal_obeys() {
 fn what_is_logged_goes_through_it() {
     let written = tempfile::NamedTempFile::new().unwrap();
     let file = Arc::new(written.reopen().unwrap());
-    let log =
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || Clean(Arc::clone(&file))).finish();
+    let log = fmt().with_ansi(false).with_writer(move || Clean(Arc::clone(&file))).finish();
     tracing::subscriber::with_default(log, || {
         tracing::info!(reason = %"\u{202e}gone\u{9b}2J\nFAKE", "a peer left \x1b[2J");
     });

@@ -5,6 +5,7 @@ use replica::id::AuthorKey;
 
 use crate::book::Source;
 use crate::conversation::{SayError, check_name};
+use crate::discovery::rendezvous_of;
 use crate::engine::{Command, Event, Input};
 use crate::node::driver::Driver;
 use crate::node::keeper::Job;
@@ -46,6 +47,15 @@ impl Driver {
 
     fn on_command(&mut self, tag: u64, command: Command) {
         match &command {
+            Command::Dial(address) if rendezvous_of(address).is_some() => {
+                // It is no peer: from now on members are met there.
+                self.options.peers.push(address.clone());
+                if let Some(room) = self.room() {
+                    self.keep_peers(room);
+                    self.use_kept_servers();
+                }
+                return;
+            }
             Command::SetNick(name) => {
                 if let Err(error) = check_name(name) {
                     return self.tell(NodeEvent::Engine(Event::Refused { tag, error }));
