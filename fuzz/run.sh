@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(merge_convergence order_total frame_decode deframe_chunks entry_admit session_hostile ticket_parse store_recovery)
+[ ${#targets[@]} -gt 0 ] || targets=(merge_convergence order_total frame_decode deframe_chunks entry_admit session_hostile ticket_parse store_recovery rendezvous_decode)
 triple=$(rustc -vV | sed -n 's/^host: //p')
 built=${CARGO_TARGET_DIR:-target}/$triple/release
 cargo fuzz build --sanitizer none --no-trace-compares --target-dir "${CARGO_TARGET_DIR:-target}"

@@ -8,6 +8,7 @@ use replica::limits::{BLOCK_ENTRIES_MAX, BLOCK_INFLATED_BYTES_MAX};
 use replica_sync::limits::{
     FRAME_BYTES_MAX, TICKET_ADDRESS_BYTES_MAX, TICKET_ADDRESSES_MAX, TICKET_BYTES_MAX,
 };
+use replica_sync::rendezvous;
 use replica_sync::ticket::Ticket;
 use replica_sync::wire::{self, Deframer, Frame};
 
@@ -23,6 +24,24 @@ pub fn check_decode(bytes: &[u8]) {
     check_block(bytes);
     check_record(bytes);
 }
+
+/// Shows bytes to the parsers of what a rendezvous is told and tells, as they are and as one message.
+///
+/// # Panics
+/// When a message has two forms, or is longer than any may be.
+pub fn check_rendezvous(bytes: &[u8]) {
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
+    for stream in [bytes, &[&length, bytes].concat()] {
+        for is_to_server in [true, false] {
+            let Some(again) = rendezvous::rewritten(stream, is_to_server) else { continue };
+            assert!(stream.starts_with(&again), "a message has two forms");
+            assert!(again.len() <= 2 + RENDEZVOUS_MESSAGE_BYTES_MAX, "a message over the limit");
+        }
+    }
+}
+
+/// PROTOCOL.md, "Rendezvous".
+const RENDEZVOUS_MESSAGE_BYTES_MAX: usize = 222;
 
 /// A stream is cut into the same messages, and ends in the same error, however it arrives.
 ///

@@ -10,6 +10,8 @@ mod server;
 mod wire;
 
 pub use server::Server;
+#[cfg(feature = "sim")]
+pub use wire::rewritten;
 pub(crate) use wire::{Answer, Refusal, Request, read_message, write_message};
 
 /// Under what one replica is known at a server. It draws it anew at each start.

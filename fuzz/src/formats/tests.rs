@@ -6,7 +6,7 @@ use replica_sync::wire::{
 };
 use replica_sync::wire::{Want, WantChain};
 
-use super::{Anything, block, check_chunks, check_decode};
+use super::{Anything, block, check_chunks, check_decode, check_rendezvous};
 
 /// Entries of two chains, with dependencies in the block and outside of it.
 fn entries(count: u8) -> Vec<Entry> {
@@ -87,6 +87,26 @@ fn honest_bytes_and_all_that_differ_in_one_bit_are_read_or_refused() {
         }
         (0..bytes.len()).for_each(|end| check_decode(&bytes[..end]));
     }
+}
+
+#[test]
+fn what_a_rendezvous_reads_differs_in_one_bit_or_ends_early_and_is_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/rendezvous_decode");
+    let seeds = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let mut read = 0;
+    for bytes in seeds {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            check_rendezvous(&flipped);
+        }
+        (0..=bytes.len()).for_each(|end| check_rendezvous(&bytes[..end]));
+        let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+        let message = [&length, bytes.as_slice()].concat();
+        let is_one = |to_server| replica_sync::rendezvous::rewritten(&message, to_server).is_some();
+        read += usize::from(is_one(true) || is_one(false));
+    }
+    assert_eq!(read, 10, "the seeds are messages of every kind");
 }
 
 #[test]

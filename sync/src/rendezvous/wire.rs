@@ -189,6 +189,24 @@ pub(crate) async fn read_message<M: Message>(from: &mut (impl AsyncRead + Unpin)
     M::decode(&bytes[..length]).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// The message at the beginning of a stream to a server, or from one, as it would be written again. For fuzzing.
+#[cfg(feature = "sim")]
+#[must_use]
+pub fn rewritten(stream: &[u8], is_to_server: bool) -> Option<Vec<u8>> {
+    async fn rewrite<M: Message>(mut stream: &[u8]) -> io::Result<Vec<u8>> {
+        let mut written = Vec::new();
+        write_message(&mut written, &read_message::<M>(&mut stream).await?).await?;
+        Ok(written)
+    }
+    use futures_util::FutureExt as _;
+    let rewritten = if is_to_server {
+        rewrite::<Request>(stream).now_or_never()
+    } else {
+        rewrite::<Answer>(stream).now_or_never()
+    };
+    rewritten?.ok()
+}
+
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk()?;
     *rest = tail;
