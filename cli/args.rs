@@ -220,6 +220,15 @@ pub(crate) enum Task {
     },
     /// List the rooms of this home
     Rooms,
+    /// Print what the room is about, or say it
+    Topic {
+        /// What it is about from now on; several words are joined by spaces.
+        #[arg(conflicts_with = "remove")]
+        text: Vec<String>,
+        /// Nothing any more.
+        #[arg(long)]
+        remove: bool,
+    },
     /// Say how this replica stands
     Status,
     /// Dial the known peers and say how each stands

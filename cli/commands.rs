@@ -17,6 +17,7 @@ mod send;
 mod serve;
 pub(crate) mod status;
 mod tail;
+pub(crate) mod topic;
 mod whoami;
 
 use replica_sync::node::{Options, Status};
@@ -73,6 +74,11 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Export { file, format } => export::run(config, &file, format, output).await,
         Task::Import { file } => import::run(config, &file, output).await,
         Task::Rooms => rooms::run(config, output).await,
+        Task::Topic { text, remove } => {
+            let words = text.join(" ");
+            let words = (remove || !text.is_empty()).then_some(words.as_str());
+            topic::run(config, words, output).await
+        }
         // These were done before, or are followed elsewhere.
         Task::Serve
         | Task::Tail { .. }

@@ -88,11 +88,21 @@ fn kind_name(kind: u16) -> String {
         2 => "admit".to_owned(),
         3 => "leave".to_owned(),
         4 => "nickname".to_owned(),
+        9 => "topic".to_owned(),
         10 => "promote".to_owned(),
         11 => "remove".to_owned(),
         13 => "revoke".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// What the room is about.
+pub(crate) fn topic(topic: Option<&str>) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Topic {
+        topic: Option<String>,
+    }
+    tagged("topic", Topic { topic: topic.map(str::to_owned) })
 }
 
 /// A message that waits for its author to be let in.
@@ -176,6 +186,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
     #[derive(Serialize)]
     struct Fields {
         room: Option<Room>,
+        topic: Option<String>,
         me: Me,
         entries: u64,
         messages: u64,
@@ -226,6 +237,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
     };
     let fields = Fields {
         room: status.room.as_ref().map(Room::new),
+        topic: status.topic.clone(),
         me: member(&status.me, Some(&status.nick)),
         entries: status.entries,
         messages: status.messages,

@@ -1,6 +1,9 @@
 //! Who is in, who is out, and by whose word, with the real program.
 
+use serde_json::Value;
+
 use crate::program::{Home, Running, free_address, json};
+use crate::second_reader::conversation::Conversation;
 
 /// A replica that serves, so that others can sync with it, while it does.
 fn serve(home: &Home, at: &str) -> Running {
@@ -145,4 +148,37 @@ fn a_blocked_person_is_folded_in_one_home_only() {
     assert_eq!((ann.log(), ann.digest()), (bob.log(), digest), "for scripts and peers nothing changes");
     ann.ok(&["unblock", "bob"]);
     assert!(ann.ok(&["log"]).contains("buy my stuff"));
+}
+
+#[test]
+fn the_topic_is_what_a_member_said_last_in_order_for_everybody() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let at = free_address();
+    let topic = |home: &Home| home.status()["topic"].clone();
+    ann.send("hungry?");
+    ann.ok(&["topic", "lunch", "on Monday"]);
+    assert_eq!(ann.ok(&["topic"]), "lunch on Monday\n");
+    let_in(&ann, &at, &[&bob]);
+    assert_eq!(topic(&bob), "lunch on Monday");
+    bob.ok(&["--offline", "topic", "dinner"]);
+    sync(&ann, &at, &[&bob]);
+    assert_eq!((topic(&ann), topic(&bob)), ("dinner".into(), "dinner".into()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bundle");
+    let bundle = |home: &Home| {
+        std::fs::remove_file(&file).ok();
+        home.ok(&["export", "--format", "bundle", file.to_str().unwrap()]);
+        std::fs::read(&file).unwrap()
+    };
+    assert_eq!(Conversation::of_bundle(&bundle(&ann)).unwrap().topic(), Some("dinner"));
+
+    // What somebody says who is removed and does not know it is valid, and does not count.
+    ann.ok(&["kick", "bob"]);
+    bob.ok(&["--offline", "topic", "all mine"]);
+    bundle(&bob);
+    ann.ok(&["import", file.to_str().unwrap()]);
+    assert_eq!((topic(&ann), topic(&bob)), ("dinner".into(), "all mine".into()));
+    ann.ok(&["topic", "--remove"]);
+    assert_eq!(topic(&ann), Value::Null);
+    assert!(ann.fails(2, &["topic", &"x".repeat(513)]).contains("512 bytes"));
 }

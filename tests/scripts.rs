@@ -42,6 +42,7 @@ fn schema(kind: &str) -> Option<&'static Fields> {
         ],
         "status" => &[
             ("room", "room"),
+            ("topic", "string?"),
             ("me", "me"),
             ("entries", "number"),
             ("messages", "number"),

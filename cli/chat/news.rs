@@ -138,6 +138,9 @@ impl Chat<'_> {
         match event {
             Event::Row(row) => {
                 let is_removal = row.kind == Kind::Remove.number();
+                if row.kind == Kind::Topic.number() {
+                    self.look_soon();
+                }
                 self.on_row(*row)?;
                 if is_removal {
                     self.tell_own_removal().await?;

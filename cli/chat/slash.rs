@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::commands::members::Act;
+use crate::commands::topic::checked_topic;
 use crate::config::{checked_nick, peer_address};
 use crate::time::parse_span;
 
@@ -25,13 +26,18 @@ pub(crate) enum Meaning {
 pub(crate) enum Slash {
     Help,
     Nick(String),
+    /// Sets it, or tells it.
+    Topic(Option<String>),
     Who,
     Whois(String),
     Search(String),
     Sync,
     Peers,
     Status,
-    Invite { expires: Option<Duration>, uses: Option<u32> },
+    Invite {
+        expires: Option<Duration>,
+        uses: Option<u32>,
+    },
     Accept(String),
     Peer(String),
     Act(Act, String),
@@ -49,6 +55,7 @@ pub(crate) const HELP: &str = "\
 /search TEXT        find what was said
 /me DOES            say it of yourself
 /nick NAME          be called otherwise
+/topic [TEXT]       say what the room is about, or hear it; /topic - takes it away
 /invite [7d] [N]    print a ticket for others; it holds so long, for so many
 /accept NAME        let in who knocks
 /kick NAME          remove somebody; /readmit NAME undoes it; /promote NAME makes an admin
@@ -62,10 +69,10 @@ pub(crate) const HELP: &str = "\
 /quit               leave (so does Ctrl+C); what you wrote is kept
 //text              say what begins with a slash";
 
-const WORDS: [&str; 26] = [
-    "help", "nick", "me", "who", "whois", "names", "members", "search", "peers", "status", "sync", "invite",
-    "accept", "join", "peer", "kick", "readmit", "promote", "revoke", "block", "unblock", "leave", "quit",
-    "exit", "offline", "online",
+const WORDS: [&str; 27] = [
+    "help", "nick", "topic", "me", "who", "whois", "names", "members", "search", "peers", "status", "sync",
+    "invite", "accept", "join", "peer", "kick", "readmit", "promote", "revoke", "block", "unblock", "leave",
+    "quit", "exit", "offline", "online",
 ];
 
 /// The commands, without their slash.
@@ -97,6 +104,11 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
     Ok(Some(match word {
         "help" | "h" | "?" => Slash::Help,
         "nick" => Slash::Nick(checked_nick(&needed("NAME")?).map_err(|error| format!("No: {error}."))?),
+        "topic" if argument.is_empty() => Slash::Topic(None),
+        "topic" => {
+            let words = argument.strip_prefix('-').filter(|rest| rest.is_empty()).unwrap_or(argument);
+            Slash::Topic(Some(checked_topic(words).map_err(|error| format!("No: {error}."))?))
+        }
         "who" | "members" | "names" => Slash::Who,
         "whois" => Slash::Whois(needed("NAME, as /who shows it")?),
         "search" => Slash::Search(needed("TEXT")?),

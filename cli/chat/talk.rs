@@ -57,6 +57,11 @@ impl Chat<'_> {
                 None => self.note(HELP)?,
             },
             Slash::Nick(name) => self.ask(Command::SetNick(name), Asked::Nick).await?,
+            Slash::Topic(Some(topic)) => self.ask(Command::SetTopic(topic), Asked::Act).await?,
+            Slash::Topic(None) => {
+                let topic = self.client.status().await?.topic;
+                self.note(&topic.map_or_else(|| "No topic was set.".to_owned(), |topic| text::line(&topic)))?;
+            }
             Slash::Who => self.tell_who().await?,
             Slash::Whois(who) => self.tell_whois(&who).await?,
             Slash::Search(wanted) => self.search(&wanted).await?,

@@ -35,6 +35,7 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
         Some((id, name)) => format!("room     {} ({})", room_name(name), &id.to_string()[..8]),
         None => "room     none yet".to_owned(),
     }];
+    lines.extend(status.topic.iter().map(|topic| format!("topic    {}", text::line(topic))));
     lines.push(format!("you      {} ({})", text::name(&status.nick), crate::people::two_words(&status.me)));
     if status.room.is_some() {
         let digest = status.digest.to_string();

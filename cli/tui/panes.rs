@@ -108,6 +108,11 @@ impl App {
         (left, people.collect::<Vec<_>>().join(" "))
     }
 
+    /// What the room is about.
+    pub(super) fn topic(&self) -> Option<String> {
+        self.status.as_ref()?.topic.as_deref().map(text::line)
+    }
+
     /// What wants to be known just now.
     pub(crate) fn notice(&self) -> Option<String> {
         let mut parts = Vec::new();

@@ -92,6 +92,7 @@ impl Story {
             room: Some((RoomId([7; 32]), "home".to_owned())),
             me: key_of(ANN),
             nick: "ann".to_owned(),
+            topic: None,
             is_member: true,
             entries: self.rows.len() as u64 + 1,
             messages: self.rows.len() as u64,

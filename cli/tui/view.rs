@@ -25,6 +25,9 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) {
         // Where the peers are listed they need not be named here as well.
         let right = if areas.pane.is_some() { String::new() } else { right };
         let right = cut(&right, width.saturating_sub(left.width() + 2));
+        let room = width.saturating_sub(left.width() + right.width() + 5);
+        let topic = app.topic().filter(|_| room >= TOPIC_COLUMNS_MIN);
+        let left = topic.map_or(left.clone(), |topic| format!("{left} · {}", cut(&topic, room)));
         let gap = width.saturating_sub(left.width() + right.width());
         put(buffer, title, 0, &format!("{left}{:gap$}{right}", ""), theme.bar());
     }
@@ -132,3 +135,6 @@ fn guard(buffer: &mut Buffer) {
         }
     }
 }
+
+/// In fewer columns a topic says nothing.
+const TOPIC_COLUMNS_MIN: usize = 12;

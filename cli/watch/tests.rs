@@ -10,6 +10,7 @@ pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
         room: None,
         me: Identity::from_secret(&[1; 32]).key(),
         nick: String::new(),
+        topic: None,
         is_member: true,
         entries: 0,
         messages: 0,

@@ -357,6 +357,8 @@ pub fn text_of(body: &Body) -> String {
         Body::Admit(admit) => format!("let {} in", crate::identity::words(&admit.key)),
         Body::Leave => "left".to_owned(),
         Body::Nickname(name) => format!("is called {name}"),
+        Body::Topic(topic) if topic.is_empty() => "removed the topic".to_owned(),
+        Body::Topic(topic) => format!("set the topic to {topic}"),
         Body::Promote(key) => format!("made {} an admin", crate::identity::words(key)),
         Body::Remove(remove) => format!("removed {}", crate::identity::words(&remove.key)),
         Body::Revoke(_) => "took an invite back".to_owned(),

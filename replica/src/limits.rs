@@ -11,6 +11,9 @@ pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 512;
 /// Longest nickname or room name, in bytes of UTF-8. Shown cut to 32 graphemes.
 pub const NAME_BYTES_MAX: usize = 128;
 
+/// Longest topic, in bytes of UTF-8: two lines of a wide screen. What is longer is an entry that says nothing.
+pub const TOPIC_BYTES_MAX: usize = 512;
+
 /// Most dependencies beside `previous`. An author that has seen more heads names those with the greatest order keys.
 pub const DEPENDENCIES_MAX: usize = 64;
 

@@ -1,9 +1,9 @@
-//! What the conversation says about people: their names, folded from its entries in order.
+//! What the conversation says about people and itself: names and topic, folded from its entries in order.
 
 use std::collections::BTreeMap;
 
 use crate::entry::{Body, Entry, Kind};
-use crate::id::AuthorKey;
+use crate::id::{AuthorKey, EntryId};
 use crate::order::OrderKey;
 
 #[cfg(test)]
@@ -20,6 +20,7 @@ pub struct Person {
 #[derive(Clone, Debug, Default)]
 pub struct Members {
     room_name: Option<String>,
+    topics: BTreeMap<OrderKey, String>,
     people: BTreeMap<AuthorKey, Person>,
 }
 
@@ -42,8 +43,16 @@ impl Members {
             Body::Nickname(name) => {
                 self.people.entry(entry.author()).or_default().names.insert(key, name);
             }
+            Body::Topic(topic) => drop(self.topics.insert(key, topic)),
             _ => {}
         }
+    }
+
+    /// What the room is about, by the last of those entries that count.
+    #[must_use]
+    pub fn topic(&self, counts: impl Fn(&EntryId) -> bool) -> Option<&str> {
+        let last = self.topics.iter().rev().find(|(key, _)| counts(&key.id));
+        last.map(|(_, topic)| topic.as_str()).filter(|topic| !topic.is_empty())
     }
 
     /// What the creator called the room; none before its first entry is here.

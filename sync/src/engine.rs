@@ -190,6 +190,9 @@ impl Engine {
             Command::SetNick(name) => {
                 self.conversation.write(&Body::Nickname(name), wall_ms, Some(tag)).map(|_| ())
             }
+            Command::SetTopic(topic) => {
+                self.conversation.write(&Body::Topic(topic), wall_ms, Some(tag)).map(|_| ())
+            }
             Command::Invite { expires_ms, uses } => self.invite(tag, expires_ms, uses),
             Command::Admit(key) => self.conversation.admit(key, None, wall_ms, Some(tag)).map(|_| ()),
             Command::Promote(key) => self.conversation.promote(key, wall_ms, tag),

@@ -78,6 +78,14 @@ impl Conversation {
         rows
     }
 
+    /// What the room is about, if all that was written counts: PROTOCOL.md, "Topic".
+    pub(crate) fn topic(&self) -> Option<&str> {
+        let rows = self.in_order().into_iter().map(|(_, entry)| &self.entries[&entry.id]);
+        let topics = rows.filter(|entry| entry.kind == 9 && entry.body.len() <= 512);
+        let last = topics.filter_map(|entry| str::from_utf8(&entry.body).ok()).next_back();
+        last.filter(|topic| !topic.is_empty())
+    }
+
     pub(crate) fn digest(&self) -> Id {
         let named: BTreeSet<Id> = self.entries.values().filter_map(|entry| entry.previous).collect();
         let tips = self.entries.values().filter(|entry| !named.contains(&entry.id));

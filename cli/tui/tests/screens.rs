@@ -318,3 +318,15 @@ fn a_room_that_is_being_opened_shows_how_it_was_left() {
     shown.app.open(story.status(), story.rows.iter().rev().cloned().collect(), 100, None);
     shown.check("opened");
 }
+
+#[test]
+fn the_topic_stands_above_the_conversation_where_there_is_room() {
+    let story = morning();
+    let with_topic = |columns, lines| {
+        let mut status = story.status();
+        status.topic = Some("lunch on Monday: who brings what? \u{1b}[31m".to_owned());
+        story.open_with(status, None, columns, lines)
+    };
+    with_topic(100, 10).check("topic");
+    with_topic(60, 10).check("topic-narrow");
+}

@@ -3,7 +3,7 @@
 use crate::entry::{RecordError, take};
 use crate::id::{AuthorKey, EntryId};
 use crate::identity::{Signature, is_sound};
-use crate::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX, REMOVAL_SEEN_MAX, TIME_MS_MAX};
+use crate::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX, REMOVAL_SEEN_MAX, TIME_MS_MAX, TOPIC_BYTES_MAX};
 
 /// The kinds of entries. Numbers are for ever; those of the reserved kinds are carried as unknown until they are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub enum Kind {
     Retract = 7,
     /// Reserved: a mark on a message.
     Reaction = 8,
-    /// Reserved: what the room is about.
+    /// What the room is about from here on.
     Topic = 9,
     /// Makes an admin.
     Promote = 10,
@@ -146,13 +146,15 @@ pub enum Body {
     Nickname(String),
     /// [`Kind::Message`].
     Message(String),
+    /// [`Kind::Topic`]; empty takes it away.
+    Topic(String),
     /// [`Kind::Promote`]: whom.
     Promote(AuthorKey),
     /// [`Kind::Remove`].
     Remove(Box<Remove>),
     /// [`Kind::Revoke`]: the invite's entry.
     Revoke(EntryId),
-    /// A kind this version does not know.
+    /// A kind this version does not know, or a body it cannot read of one that earlier versions took with any.
     Unknown {
         /// Its number.
         kind: u16,
@@ -161,7 +163,7 @@ pub enum Body {
 
 impl Body {
     /// The kind's number and the body's bytes; none for a kind that is not ours to write, and for what has no form: an
-    /// invite with such a limit, a removal with its entries in another order or too many.
+    /// invite with such a limit, a removal with its entries in another order or too many, a topic that is too long.
     #[must_use]
     pub fn encode(&self) -> Option<(Kind, Vec<u8>)> {
         Some(match self {
@@ -194,6 +196,8 @@ impl Body {
             Self::Leave => (Kind::Leave, Vec::new()),
             Self::Nickname(name) => (Kind::Nickname, name.clone().into_bytes()),
             Self::Message(text) => (Kind::Message, text.clone().into_bytes()),
+            Self::Topic(topic) if topic.len() > TOPIC_BYTES_MAX => return None,
+            Self::Topic(topic) => (Kind::Topic, topic.clone().into_bytes()),
             Self::Promote(key) => (Kind::Promote, key.0.to_vec()),
             Self::Remove(remove) => {
                 let is_ascending = remove.seen.windows(2).all(|pair| pair[0] < pair[1]);
@@ -222,7 +226,7 @@ impl Body {
     /// Reads the body of a kind.
     ///
     /// # Errors
-    /// When a known kind's body is not one. Unknown kinds have any.
+    /// When a known kind's body is not one. Unknown kinds have any, and so have those that once were unknown.
     pub fn decode(kind: u16, bytes: &[u8]) -> Result<Self, BodyError> {
         let mut rest = bytes;
         let body = match kind {
@@ -242,6 +246,11 @@ impl Body {
             }
             k if k == Kind::Message.number() => {
                 Self::Message(text(std::mem::take(&mut rest), MESSAGE_BYTES_MAX)?.to_owned())
+            }
+            k if k == Kind::Topic.number() => {
+                // Versions before this one take any: what they pass on is not refused here.
+                let topic = str::from_utf8(bytes).ok().filter(|topic| topic.len() <= TOPIC_BYTES_MAX);
+                return Ok(topic.map_or(Self::Unknown { kind }, |topic| Self::Topic(topic.to_owned())));
             }
             k if k == Kind::Promote.number() => Self::Promote(sound(AuthorKey(take(&mut rest)?))?),
             k if k == Kind::Remove.number() => Self::Remove(Box::new(decode_remove(&mut rest)?)),

@@ -171,7 +171,7 @@ impl Rosters {
             Body::Promote(key) => Act::Promote(key),
             Body::Remove(remove) => Act::Remove(*remove),
             Body::Revoke(invite) => Act::Revoke(invite),
-            Body::Nickname(_) | Body::Message(_) | Body::Unknown { .. } => return past,
+            Body::Nickname(_) | Body::Message(_) | Body::Topic(_) | Body::Unknown { .. } => return past,
         };
         let index = self.entries.len();
         let new = RosterEntry { at, author: entry.author(), act, past };

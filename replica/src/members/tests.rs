@@ -95,3 +95,25 @@ fn the_same_names_come_out_of_every_order_of_arrival() {
         assert!(other.people().eq(expected.people()), "seed {seed}");
     }
 }
+
+#[test]
+fn the_topic_is_the_last_in_order_that_counts_whatever_came_last() {
+    let topic = |text: &str| Body::Topic(text.to_owned());
+    let mut world = World::new();
+    world.say(0, &world.admit(0, 1));
+    let base = world.log.last().unwrap().clone();
+    let first = world.write(1, None, &[&base], &topic("lunch"));
+    let later = world.write(1, Some(&first), &[], &topic("dinner"));
+    let own = world.write(0, Some(&base), &[&later], &topic("bugs"));
+    world.put(&first);
+    world.put(&later);
+    world.put(&own);
+    let (known, _) = members(&world, &world.log);
+    assert_eq!(known.topic(|_| true), Some("bugs"));
+    assert_eq!(known.topic(|id| *id != own.id()), Some("dinner"));
+    assert_eq!(known.topic(|_| false), None);
+    let shuffled = world.shuffled(&mut Dice(7));
+    assert_eq!(members(&world, &shuffled).0.topic(|_| true), Some("bugs"));
+    world.say(0, &topic(""));
+    assert_eq!(members(&world, &world.log).0.topic(|_| true), None, "an empty one takes it away");
+}

@@ -62,6 +62,8 @@ pub enum Command {
     Say(String),
     /// Be called otherwise.
     SetNick(String),
+    /// Say what the room is about from now on; nothing, if it is empty.
+    SetTopic(String),
     /// Publish an invite.
     Invite {
         /// Until when it holds, in milliseconds since 1970.

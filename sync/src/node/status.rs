@@ -106,6 +106,8 @@ pub struct Fork {
 pub struct Status {
     /// The room and what this home calls it; none before there is one.
     pub room: Option<(RoomId, String)>,
+    /// What it is about, in a member's words; not to be shown as they are.
+    pub topic: Option<String>,
     /// Who we are.
     pub me: AuthorKey,
     /// What we want to be called.
@@ -158,6 +160,7 @@ impl Driver {
         let name = room.and_then(|room| self.home.state().room(&room)).map(|room| room.name.clone());
         let mut status = Status {
             room: room.zip(name),
+            topic: None,
             me: self.home.identity().key(),
             nick: self.nick(),
             is_member: false,
@@ -211,6 +214,8 @@ impl Driver {
 fn describe(engine: &Engine, status: &mut Status) {
     let conversation = engine.conversation();
     let (graph, members) = (conversation.graph(), conversation.members());
+    let counts = |id: &EntryId| graph.position(id).is_some_and(|at| graph.counts(at));
+    status.topic = members.topic(counts).map(str::to_owned);
     status.is_member = graph.is_member(&conversation.me());
     status.entries = u64::from(graph.durable());
     status.messages = graph.messages();
