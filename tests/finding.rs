@@ -69,6 +69,23 @@ fn two_who_cannot_reach_each_other_are_joined_by_a_rendezvous_that_relays() {
     let mut at_ann = Running::start(network.on(0, &of_ann));
     let mut at_bob = Running::start(network.on(1, &of_bob));
     talk(&mut at_ann, &mut at_bob);
+
+    // Now they are joined by a cable, and need the server no longer.
+    let place = || {
+        let status = ann.status();
+        let here = status["peers"].as_array().unwrap().iter().find(|peer| peer["state"] == "agreed");
+        here.map_or_else(String::new, |peer| peer["addr"].as_str().unwrap().to_owned())
+    };
+    assert!(place().starts_with("via/"), "{}", ann.status());
+    network.switch(&[0, 1]);
+    let mut looks = 0;
+    while !place().starts_with("10.77.2.") {
+        assert!(looks < 600, "they still talk through the server: {}", ann.status());
+        std::thread::sleep(Duration::from_millis(100));
+        looks += 1;
+    }
+    at_bob.say("without a server");
+    at_ann.reads("without a server");
 }
 
 #[test]

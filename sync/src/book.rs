@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 
+use crate::discovery::relay_of;
 use crate::limits::{
     FOUND_ADDRESSES_MAX, FOUND_FAILURES_MAX, FOUND_PAUSE, LEARNED_ADDRESSES_MAX, LEARNED_FAILURES_MIN,
     REDIAL_MAX, REDIAL_MIN, millis,
@@ -263,6 +264,15 @@ impl Book {
             }
         }
         places
+    }
+
+    /// Where a member may be reached without a server between, and when each may be dialled.
+    pub(crate) fn direct_ways(&self, endpoint: Endpoint) -> impl Iterator<Item = (&str, u64)> {
+        let held = self.addresses.iter().filter(move |(_, known)| known.endpoint() == Some(endpoint));
+        held.filter_map(|(address, known)| match known.state {
+            State::Due(at) if relay_of(address).is_none() => Some((address.as_str(), at)),
+            _ => None,
+        })
     }
 
     /// An address is being dialled.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::Endpoint;
 use crate::conversation::ConnectionId;
+use crate::discovery::relay_of;
 use crate::wire::Hello;
 
 mod incoming;
@@ -74,6 +75,11 @@ pub enum Standing {
 }
 
 impl Session {
+    /// Whether a server is between.
+    pub(crate) fn is_relayed(&self) -> bool {
+        relay_of(&self.address).is_some()
+    }
+
     /// Whether the digests of both sides were equal when last heard of.
     pub(crate) fn agrees(&self, digest: Digest) -> bool {
         self.peer_digest == Some(digest)

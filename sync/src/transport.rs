@@ -85,6 +85,8 @@ pub struct Transport {
 struct Slot {
     address: SocketAddr,
     dialed: bool,
+    /// Whether a server is between.
+    relayed: bool,
     /// Who signed for the channel, if it is a member's.
     author: Option<AuthorKey>,
     state: State,
@@ -185,7 +187,8 @@ impl Transport {
             self.greetings.spawn(async { Err(Failure::Dialed(DialError::TooMany)) })
         };
         self.tasks.insert(handle.id(), id);
-        self.slots.insert(id, Slot { address, dialed: true, author: None, state: State::Greeting(handle) });
+        let (relayed, state) = (matches!(way, Way::Relay(..)), State::Greeting(handle));
+        self.slots.insert(id, Slot { address, dialed: true, relayed, author: None, state });
         id
     }
 
@@ -365,9 +368,9 @@ impl Transport {
             connection::Ends { id, source, events: self.sender.clone(), flush_time: self.limits.flush_time };
         let task = self.connections.spawn(connection::run(socket, channel, max, ends));
         self.tasks.insert(task.id(), id);
-        let Slot { address, dialed, .. } = slot;
-        self.slots.insert(id, Slot { address, dialed, author, state: State::Open(outbox) });
-        TransportEvent::Connected { id, address, dialed, peer, binding }
+        let Slot { address, dialed, relayed, .. } = slot;
+        self.slots.insert(id, Slot { address, dialed, relayed, author, state: State::Open(outbox) });
+        TransportEvent::Connected { id, address, dialed, relayed, peer, binding }
     }
 
     /// A connection's task says itself that it ended, except when a defect ended it.

@@ -164,7 +164,8 @@ impl Engine {
     /// Checks what a HELLO says about the connection itself. False if it was closed for it.
     pub(super) fn is_only_connection(&mut self, connection: ConnectionId, hello: &Hello) -> bool {
         let Some(session) = self.sessions.get(&connection) else { return false };
-        let (author, channel, dialed) = (session.author, session.channel, session.dialed.clone());
+        let (author, dialed) = (session.author, session.dialed.clone());
+        let rank = (session.is_relayed(), session.channel);
         let endpoint = (author, hello.store);
         self.replan();
         if let Some(address) = &dialed {
@@ -181,11 +182,12 @@ impl Engine {
             .sessions
             .values()
             .find(|other| other.connection != connection && other.endpoint() == Some(endpoint));
-        let Some((other, other_channel)) = twin.map(|twin| (twin.connection, twin.channel)) else {
+        let ranked = twin.map(|twin| (twin.connection, (twin.is_relayed(), twin.channel)));
+        let Some((other, other_rank)) = ranked else {
             return true;
         };
-        // Both sides know both channels, so both keep the same one.
-        let loser = if channel < other_channel { other } else { connection };
+        // Both sides know both channels and which goes through a server, so both keep the same one.
+        let loser = if rank < other_rank { other } else { connection };
         let kept = if loser == other { connection } else { other };
         let came = self.sessions.get_mut(&loser).map(|session| session.outgoing.take_from_peer());
         if let (Some(came), Some(session)) = (came, self.sessions.get_mut(&kept)) {

@@ -48,11 +48,31 @@ impl Engine {
             self.book.dialing(&address);
             self.outputs.push_back(Output::Dial(address));
         }
+        self.dial_around_servers();
         if let Some(session) = plan.release.and_then(|connection| self.sessions.get(&connection)) {
             let (connection, peer, dialed) = (session.connection, session.endpoint(), session.dialed.clone());
             self.tell(Event::Doubled(connection));
             self.close(connection, ByeReason::EnoughLinks, "links enough; others carry what is said");
             self.stay_away(peer, dialed.as_deref());
+        }
+    }
+
+    /// Who is connected only through a server is dialled all the same, whenever the pauses of their own addresses are over:
+    /// a connection without a server takes the place of the other one.
+    fn dial_around_servers(&mut self) {
+        let now = self.now.monotonic_ms;
+        let with = |is_relayed| {
+            let such = self.sessions.values().filter(move |session| session.is_relayed() == is_relayed);
+            such.filter_map(Session::endpoint).collect::<BTreeSet<Endpoint>>()
+        };
+        let (relayed, direct) = (with(true), with(false));
+        let ways = relayed.difference(&direct).flat_map(|endpoint| self.book.direct_ways(*endpoint));
+        let (due, later): (Vec<_>, Vec<_>) = ways.partition(|(_, due_ms)| *due_ms <= now);
+        let again_ms = later.into_iter().map(|(_, due_ms)| due_ms).min();
+        self.plan_ms = [self.plan_ms, again_ms].into_iter().flatten().min();
+        for address in due.into_iter().map(|(address, _)| address.to_owned()).collect::<Vec<_>>() {
+            self.book.dialing(&address);
+            self.outputs.push_back(Output::Dial(address));
         }
     }
 

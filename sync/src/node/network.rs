@@ -14,6 +14,7 @@ use crate::lobby::{Output as Lobbied, Situation};
 use crate::node::driver::Driver;
 use crate::node::{Listen, NodeError, NodeEvent};
 use crate::penalty::Refused;
+use crate::rendezvous::Slot;
 use crate::ticket::Ticket;
 use crate::transport::{DialError, ListenError, TransportEvent, Way};
 use crate::wire::{ByeReason, Frame, encode};
@@ -24,8 +25,10 @@ impl Driver {
         self.may_have_moved |=
             matches!(event, TransportEvent::Connected { .. } | TransportEvent::Closed { .. });
         match event {
-            TransportEvent::Connected { id, address, dialed, peer, binding } => {
-                let named = self.dials.remove(&id).map_or_else(|| address.to_string(), |(named, _)| named);
+            TransportEvent::Connected { id, address, dialed, relayed, peer, binding } => {
+                // Whoever called through a server is not at the server's address.
+                let own = || if relayed { called_through(address, id) } else { address.to_string() };
+                let named = self.dials.remove(&id).map_or_else(own, |(named, _)| named);
                 self.detours.worked(&named);
                 let situation = self.situation();
                 match peer {
@@ -301,6 +304,13 @@ impl Driver {
         let addresses = servers.chain(addresses).take(TICKET_ADDRESSES_MAX).collect();
         Some(Ticket { room, secret: state.secret.0, invite, addresses })
     }
+}
+
+/// A call through a server, as an address: nobody can be dialled there.
+fn called_through(server: SocketAddr, id: ConnectionId) -> String {
+    let mut slot = [0; 16];
+    slot[..8].copy_from_slice(&id.0.to_be_bytes());
+    Route { server: server.to_string(), slot: Slot(slot) }.to_address()
 }
 
 /// Where replicas listen unless told otherwise.

@@ -2,6 +2,7 @@
 
 use super::{BTreeMap, BTreeSet, ConnectionId, Frame, Happening, Input, World, index_of, wire};
 use crate::book::Trouble;
+use crate::discovery::relay_of;
 
 use rand_chacha::rand_core::Rng as _;
 
@@ -12,6 +13,8 @@ pub(super) type Link = u64;
 pub(super) struct Wire {
     /// The replicas at its ends: who dialled, who listened.
     ends: [usize; 2],
+    /// Whether it goes through a server, which both reach whatever is cut.
+    is_relayed: bool,
     /// When the last frame towards each end arrives: none overtakes another.
     last: [u64; 2],
     /// Which ends are done with it.
@@ -110,23 +113,31 @@ impl World {
     }
 
     pub(super) fn answer_dial(&mut self, from: usize, dialed: String) {
-        let to = index_of(&dialed).or_else(|| self.find(&dialed)).filter(|to| *to < self.replicas.len());
+        let server = relay_of(&dialed).map(str::to_owned);
+        let meant = server.as_deref().unwrap_or(&dialed);
+        let to = index_of(meant).or_else(|| self.find(meant)).filter(|to| *to < self.replicas.len());
         let Some(to) = to else {
             return self.handle(from, Input::DialFailed(dialed, Trouble::Unreachable));
         };
         let is_up = self.replicas[to].engine.is_some() && self.replicas[from].engine.is_some();
-        if self.is_cut(from, to) || !is_up {
+        if self.is_cut(from, to) && server.is_none() || !is_up {
             return self.handle(from, Input::DialFailed(dialed, Trouble::Unreachable));
         }
         let link = self.number();
-        let wire =
-            Wire { ends: [from, to], last: [self.now_ms; 2], is_closed: [false; 2], is_mute: [false; 2] };
+        let wire = Wire {
+            ends: [from, to],
+            is_relayed: server.is_some(),
+            last: [self.now_ms; 2],
+            is_closed: [false; 2],
+            is_mute: [false; 2],
+        };
         self.wires.insert(link, wire);
         let channel = self.draw_seed();
         for (end, me, peer) in [(1, to, from), (0, from, to)] {
             let proof = self.replicas[peer].proof(&self.room, channel);
             let is_dialer = end == 0;
-            let address = if is_dialer { dialed.clone() } else { self.replicas[peer].name.clone() };
+            let address =
+                if is_dialer || server.is_some() { dialed.clone() } else { self.replicas[peer].name.clone() };
             let connection = connection(link, end);
             self.handle(me, Input::Connected { connection, address, dialed: is_dialer, proof });
         }
@@ -155,7 +166,8 @@ impl World {
         let (to, end) = (wire.ends[1 - end], 1 - end);
         self.watch(from, to, frame);
         let Some(wire) = self.wires.get_mut(&link) else { return };
-        if wire.is_mute[end] || self.cuts.contains(&(from.min(to), from.max(to))) {
+        let is_cut = !wire.is_relayed && self.cuts.contains(&(from.min(to), from.max(to)));
+        if wire.is_mute[end] || is_cut {
             return;
         }
         if matches!(frame, Frame::Data(_) | Frame::Live(_)) && self.losses.remove(&(from, to)) {

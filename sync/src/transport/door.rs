@@ -81,19 +81,20 @@ impl Transport {
     /// Takes whoever connects, unless there are too many or it is banned. True if it was refused.
     pub(super) fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr) -> bool {
         let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
-        self.greet(address, async move { greeting::receive(socket, &answers, time).await })
+        self.greet(address, false, async move { greeting::receive(socket, &answers, time).await })
     }
 
     /// Takes a call that waits at a server. It counts as a connection from there.
     pub(crate) fn pick_up(&mut self, ring: Ring) {
         let (answers, limits) = (Arc::clone(&self.answers), self.limits);
         let address = ring.server;
-        self.greet(address, async move { greeting::pick_up(ring, &answers, limits).await });
+        self.greet(address, true, async move { greeting::pick_up(ring, &answers, limits).await });
     }
 
     fn greet(
         &mut self,
         address: SocketAddr,
+        relayed: bool,
         greeting: impl Future<Output = Result<(TcpStream, Established), ReceiveError>> + Send + 'static,
     ) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
@@ -122,7 +123,8 @@ impl Transport {
             greeting.await.map_err(|error| super::Failure::Received(error.refused()))
         });
         self.tasks.insert(handle.id(), id);
-        self.slots.insert(id, Slot { address, dialed: false, author: None, state: State::Greeting(handle) });
+        let state = State::Greeting(handle);
+        self.slots.insert(id, Slot { address, dialed: false, relayed, author: None, state });
         is_full
     }
 

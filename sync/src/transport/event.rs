@@ -18,6 +18,8 @@ pub enum TransportEvent {
         address: SocketAddr,
         /// Whether we opened it.
         dialed: bool,
+        /// Whether a server joins the two ends.
+        relayed: bool,
         /// Who is there.
         peer: Peer,
         /// What names the channel, to sign it later.

@@ -209,7 +209,9 @@ async fn a_connection_says_who_is_there_and_how_it_came_about() {
     for (dialing, is_member) in [(offer(1), true), (knock(1), false)] {
         let dialed_id = a.dial(address, dialing);
         let (at_a, at_b) = tokio::join!(next(&mut a), next(&mut b));
-        let TransportEvent::Connected { id, address: to, dialed: true, peer: listener, binding: ours } = at_a
+        let TransportEvent::Connected {
+            id, address: to, dialed: true, peer: listener, binding: ours, ..
+        } = at_a
         else {
             panic!("{at_a:?}")
         };

@@ -296,3 +296,31 @@ fn let_goes(replica: &crate::sim::Replica) -> usize {
     let is_one = |event: &&Event| matches!(event, Event::Bye { bye, .. } if bye.reason == crate::wire::ByeReason::EnoughLinks);
     replica.told.iter().filter(is_one).count()
 }
+
+#[test]
+fn who_is_reached_through_a_server_is_reached_without_it_once_that_works() {
+    for seed in 0..20 {
+        let mut world = room_of(seed, 2);
+        assert!(world.settle(), "seed {seed}");
+        world.cut(0, 1);
+        pass_minutes(&mut world, 1);
+        assert_eq!(standings(&world, "p0"), [], "seed {seed}");
+        let through = format!("via/p1/{}", "0".repeat(32));
+        world.command(0, Command::Found(through.clone()));
+        pass_minutes(&mut world, 2);
+        for name in ["p0", "p1"] {
+            assert_eq!(standings(&world, name), [(through.clone(), Standing::Agreed)], "seed {seed}");
+        }
+        let ended = [gone(&world, 0), gone(&world, 1)];
+        world.heal();
+        pass_minutes(&mut world, 1);
+        for (index, name) in ["p0", "p1"].into_iter().enumerate() {
+            let standings = standings(&world, name);
+            assert!(
+                matches!(&standings[..], [(address, Standing::Agreed)] if *address != through),
+                "seed {seed}: {standings:?}"
+            );
+            assert_eq!(gone(&world, index), ended[index] + 1, "seed {seed}: one end for one connection");
+        }
+    }
+}
