@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 
 use crate::program::{Home, PATIENCE, free_address};
 
+mod picture;
+
 /// The program on a terminal of its own.
 struct Terminal {
     child: Box<dyn Child + Send + Sync>,
