@@ -10,11 +10,13 @@ use replica::order::OrderKey;
 use replica_sync::conversation::Tag;
 use replica_sync::discovery::rendezvous_of;
 use replica_sync::engine::{Command, Event, Row};
-use replica_sync::node::{Attached, Events, Node, NodeError, NodeEvent, Options, Status, Verified};
+use replica_sync::node::{
+    AttachError, Attached, Events, Node, NodeError, NodeEvent, Options, Status, Verified,
+};
 use replica_sync::ticket::Ticket;
 
 use crate::client::guest::{Guest, Reached, reach};
-use crate::client::opening::{check_room, enter_room};
+use crate::client::opening::{enter_room, find_room};
 use crate::failure::{Exit, Failure};
 use crate::text;
 
@@ -54,13 +56,20 @@ impl Client {
             Opened::There(config) => config,
         };
         let folder = config.home.clone();
-        match reach(&folder, config.unsealed.as_ref(), &options).await? {
+        let reached = match reach(&folder, config.unsealed.as_ref(), &options).await {
+            Err(NodeError::Attach(AttachError::NoSuchRoom { rooms })) => {
+                // Why there is none, or which ones are meant.
+                find_room(&rooms, config.room.as_deref().unwrap_or_default())?;
+                return Err(NodeError::NoRoom.into());
+            }
+            reached => reached?,
+        };
+        match reached {
             Reached::Here(mut home) => {
                 enter_room(&mut home, &config)?;
                 Ok(Self::own(*home, options).await?)
             }
             Reached::There(node, events, attached) => {
-                check_room(&attached, &config)?;
                 let (me, named) = (attached.me, attached.named.clone());
                 let guest = Guest::new(folder.clone(), config.unsealed.clone(), options, attached);
                 let mut client = Self { guest: Some(guest), ..Self::new((node, events), me, folder, named) };

@@ -143,6 +143,8 @@ impl Config {
             listen,
             peers: if role == Role::Reads { Vec::new() } else { self.peers.clone() },
             ticket: if role == Role::Reads { None } else { self.ticket.clone() },
+            room: self.room.clone(),
+            all_rooms: role == Role::Serves,
             makes_room: false,
             dials,
             attended: false,

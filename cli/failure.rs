@@ -163,12 +163,13 @@ fn of_node(error: &NodeError) -> Explained {
         NodeError::Attach(AttachError::Version { .. } | AttachError::OtherUser) => {
             told(Exit::Store, error.to_string(), "End it first, or work in another home (--home DIR).")
         }
-        NodeError::Attach(AttachError::OtherRoom { .. }) => told(
-            Exit::Store,
-            error.to_string(),
-            "End it first, then run this again; or join from another home (--home DIR).",
-        ),
-        NodeError::Elsewhere { words, is_damage: true } => told(Exit::Store, words.clone(), MEND),
+        NodeError::TooManyRooms => {
+            told(Exit::Failed, error.to_string(), "`replica --room NAME` opens one of the others first.")
+        }
+        NodeError::Elsewhere { words, is_damage: true }
+        | NodeError::Attach(AttachError::Room { words, is_damage: true }) => {
+            told(Exit::Store, words.clone(), MEND)
+        }
         NodeError::Say(say) => of_say(say),
         NodeError::NobodyKnocks => {
             told(Exit::Failed, error.to_string(), "Names of those who knock are shown when they do.")

@@ -8,10 +8,11 @@ use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
 use replica_sync::discovery::{Condition, MeansStatus};
 use replica_sync::engine::{Row, Standing};
-use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, Status};
+use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, RoomStatus, Status};
 use replica_sync::penalty::Refusals;
 use serde::Serialize;
 
+use crate::commands::status::other_rooms;
 use crate::people::two_words;
 use crate::time::rfc3339;
 use crate::watch::Outcome;
@@ -187,6 +188,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
     struct Fields {
         room: Option<Room>,
         topic: Option<String>,
+        rooms: Vec<Beside>,
         me: Me,
         entries: u64,
         messages: u64,
@@ -201,6 +203,17 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         forked: Vec<Forked>,
         outside: Option<String>,
         discovery: Vec<Means>,
+    }
+    #[derive(Serialize)]
+    struct Beside {
+        #[serde(flatten)]
+        room: Room,
+        open: bool,
+        entries: u64,
+        peers: usize,
+        unread: u64,
+        named: bool,
+        error: Option<String>,
     }
     #[derive(Serialize)]
     struct Means {
@@ -224,6 +237,15 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         author: fork.author.to_string(),
         entries: fork.entries.map(|id| id.to_string()),
     };
+    let beside = |room: &RoomStatus| Beside {
+        room: Room { id: room.id.to_string(), name: room.name.clone() },
+        open: room.is_open,
+        entries: room.entries,
+        peers: room.peers,
+        unread: room.new,
+        named: room.names_us,
+        error: room.trouble.clone(),
+    };
     let means = |means: &MeansStatus| Means {
         means: means.means.name(),
         server: means.server.clone(),
@@ -238,6 +260,7 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
     let fields = Fields {
         room: status.room.as_ref().map(Room::new),
         topic: status.topic.clone(),
+        rooms: other_rooms(status).map(beside).collect(),
         me: member(&status.me, Some(&status.nick)),
         entries: status.entries,
         messages: status.messages,

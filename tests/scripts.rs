@@ -54,6 +54,7 @@ fn schema(kind: &str) -> Option<&'static Fields> {
             ("drafts", "number"),
             ("refused", "object"),
             ("read_only", "bool"),
+            ("rooms", "objects"),
             ("forked", "objects"),
             ("outside", "string?"),
             ("discovery", "objects"),
@@ -288,16 +289,18 @@ fn the_rooms_of_a_home_are_listed_and_each_can_be_gone_into() {
     assert_eq!(both.lines().count(), 2, "{both}");
     assert!(bob.texts().is_empty());
     assert!(bob.ok(&["--room", "home", "log"]).contains("bob's own"));
-    // The same beside whoever has the home; and there only the room that is open.
+    // The same beside whoever has the home, in all rooms.
     let alone = bob.ok(&["rooms"]);
     let mut serving = bob.start(&["--json", "--listen", "127.0.0.1:0", "serve"]);
     serving.wait("listening", |line| line["type"] == "listening");
     assert_eq!(bob.ok(&["rooms"]), alone);
-    bob.ok(&["--room", "home", "log"]);
+    assert!(bob.ok(&["--room", "home", "log"]).contains("bob's own"));
     let other = both.lines().find(|line| line.starts_with('*')).unwrap();
     let id = other.split(['(', ')']).nth(1).unwrap();
-    let refused = bob.fails(4, &["--room", id, "log"]);
-    assert!(refused.contains("another room"), "{refused}");
+    assert_eq!(bob.ok(&["--room", id, "log"]), "");
+    assert!(bob.ok(&["rooms"]).lines().any(|line| line == other), "it is the current one again");
+    let refused = bob.fails(1, &["--room", "nowhere", "log"]);
+    assert!(refused.contains("Its rooms are"), "{refused}");
     assert_eq!(serving.terminate(), Some(0));
 }
 

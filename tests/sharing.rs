@@ -231,15 +231,76 @@ fn what_fails_fails_alike_alone_and_beside_a_server() {
 }
 
 #[test]
-fn a_ticket_of_another_room_is_refused_beside_a_server() {
+fn a_ticket_of_another_room_is_taken_beside_a_server_which_goes_on_in_both() {
     let (ann, bob) = (Home::new("ann"), Home::new("bob"));
-    let ticket = ann.invite();
+    ann.send("welcome");
+    let (mut anns, _) = serve(&ann);
+    let ticket = ann.ok(&["invite"]).trim().to_owned();
     bob.send("bob's own room");
+    let own = bob.status()["room"]["id"].as_str().unwrap().to_owned();
     let (mut serving, _) = serve(&bob);
-    let refused = bob.fails(4, &["--offline", "join", &ticket]);
-    assert!(refused.contains(&format!("process {}", serving.id())), "{refused}");
+    bob.ok(&["join", &ticket]);
+    // As alone, the room of the ticket is the current one from then on.
+    assert_eq!(bob.texts(), ["welcome"]);
+    let beside = &bob.status()["rooms"][0];
+    assert_eq!((&beside["id"], &beside["open"]), (&Value::from(own.as_str()), &Value::from(true)));
+    bob.ok(&["--room", &own[..8], "send", "still bob's"]);
+    assert_eq!(bob.texts(), ["bob's own room", "still bob's"]);
     assert_eq!(serving.terminate(), Some(0));
-    bob.ok(&["--offline", "join", &ticket]);
+    assert_eq!(anns.terminate(), Some(0));
+}
+
+#[test]
+fn a_script_writes_into_another_room_beside_an_open_chat() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    bob.ok(&["--offline", "join", &ann.invite()]);
+    let other = bob.status()["room"]["id"].as_str().unwrap().to_owned();
+    let own = Home::at(bob.path(), "bob");
+    // A room of bob's own beside that one.
+    let carol = Home::new("carol");
+    own.ok(&["--offline", "join", &carol.invite()]);
+    let mine = own.status()["room"]["id"].as_str().unwrap().to_owned();
+    assert_ne!(mine, other);
+    let mut open = bob.chat("127.0.0.1:0", &[]);
+    open.say("in the chat");
+    open.wait("a draft", |line| line["type"] == "draft" && line["text"] == "in the chat");
+    let draft = bob.ok(&["--json", "--room", &other[..8], "send", "into the other"]);
+    assert_eq!(json(draft.trim())["text"], "into the other");
+    assert!(!open.hears("into the other", Duration::from_millis(500)));
+    bob.fails(1, &["--room", "nowhere", "send", "hi"]);
+    assert_eq!(open.finish(), Some(0));
+    for (room, drafts) in [(&other, 1), (&mine, 1)] {
+        let status = bob.ok(&["--offline", "--json", "--room", &room[..8], "status"]);
+        assert_eq!(json(status.trim())["drafts"], drafts, "{status}");
+    }
+}
+
+#[test]
+fn one_server_serves_all_rooms_of_its_home() {
+    let (ann, bob, carol) = (Home::new("ann"), Home::new("bob"), Home::new("carol"));
+    ann.send("at ann's");
+    let (mut anns, _) = serve(&ann);
+    let to_ann = ann.ok(&["invite"]).trim().to_owned();
+    bob.send("at bob's");
+    bob.ok(&["join", &to_ann]);
+    assert_eq!(bob.texts(), ["at ann's"]);
+    assert_eq!(anns.terminate(), Some(0));
+    // Both rooms answer at bob's one address: carol comes into one by it, ann comes back to the other.
+    let (mut bobs, at) = serve(&bob);
+    let own = bob.status()["rooms"][0]["id"].as_str().unwrap().to_owned();
+    let to_bob = bob.ok(&["--room", &own[..8], "invite"]).trim().to_owned();
+    carol.ok(&["join", &to_bob]);
+    assert_eq!(carol.texts(), ["at bob's"]);
+    ann.ok(&["--offline", "send", "later at ann's"]);
+    let synced = ann.ok(&["--json", "--peer", &at, "sync"]);
+    assert!(synced.contains(r#""agreed":true"#), "{synced}");
+    assert_eq!(bobs.terminate(), Some(0));
+    let room = ann.status()["room"]["id"].as_str().unwrap()[..8].to_owned();
+    let log = bob.ok(&["--json", "--room", &room, "log"]);
+    assert!(log.contains("later at ann's"), "{log}");
+    // No word of either room is in the other.
+    assert_eq!(carol.texts(), ["at bob's"]);
+    assert_eq!(ann.texts(), ["at ann's", "later at ann's"]);
 }
 
 #[test]

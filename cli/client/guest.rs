@@ -60,13 +60,22 @@ pub(super) struct Guest {
     /// So much of the log was told.
     held: Position,
     room: Option<RoomId>,
+    /// The room that was just gone into: what is told before it is told that we are there is of another one.
+    awaits: Option<RoomId>,
     /// Who is connected to the node.
     here: BTreeMap<ConnectionId, AuthorKey>,
 }
 
 impl Guest {
-    pub(super) fn new(folder: PathBuf, key: Option<Identity>, options: Options, holder: Attached) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        key: Option<Identity>,
+        mut options: Options,
+        holder: Attached,
+    ) -> Self {
         let room = holder.room;
+        // It is kept by now; the room may be another one when the node's process ends.
+        options.ticket = options.ticket.filter(|_| room.is_none());
         Self {
             folder,
             key,
@@ -75,6 +84,7 @@ impl Guest {
             unanswered: BTreeMap::new(),
             held: 0,
             room,
+            awaits: None,
             here: BTreeMap::new(),
         }
     }
@@ -101,7 +111,12 @@ impl Guest {
     /// Takes note of what is told.
     pub(super) fn note(&mut self, event: &NodeEvent) {
         match event {
-            NodeEvent::Room { id, .. } => self.room = Some(*id),
+            NodeEvent::Room { id, .. } => {
+                self.room = Some(*id);
+                self.awaits = self.awaits.filter(|awaited| awaited != id);
+            }
+            NodeEvent::Engine(Event::Row(_) | Event::PeerHere { .. } | Event::PeerGone { .. })
+                if self.awaits.is_some() => {}
             NodeEvent::Engine(event) => match event {
                 Event::Row(row) => self.held = self.held.max(row.position + 1),
                 Event::Draft { tag: Some(tag), .. }
@@ -133,9 +148,12 @@ impl Client {
         }
         let Some(guest) = &mut self.guest else { return Err(NodeError::Stopped) };
         self.queued.iter().for_each(|event| guest.note(event));
+        guest.options.room = guest.room.map(|room| room.to_string());
         let (mut node, events, attached) =
             match reach(&guest.folder, guest.key.as_ref(), &guest.options).await? {
-                Reached::Here(home) => {
+                Reached::Here(mut home) => {
+                    let room = guest.room.or(home.state().current_room);
+                    home.change(|state| state.current_room = room)?;
                     let (node, events) = Node::start(*home, guest.options.clone()).await?;
                     (node, events, None)
                 }

@@ -1,8 +1,7 @@
 //! A home that was named: opened here, or open in another process.
 
-use replica::home::{Home, HomeError};
+use replica::home::{Home, HomeError, rooms_called};
 use replica::id::RoomId;
-use replica_sync::node::Attached;
 
 use crate::config::{Config, checked_nick};
 use crate::failure::{Exit, Failure};
@@ -70,25 +69,14 @@ pub(super) fn enter_room(home: &mut Home, config: &Config) -> Result<(), anyhow:
     Ok(())
 }
 
-/// Whether the process that has the home has the room open that was named.
-pub(super) fn check_room(attached: &Attached, config: &Config) -> Result<(), Failure> {
-    let Some(wanted) = &config.room else { return Ok(()) };
-    let id = find_room(&attached.rooms, wanted)?;
-    if attached.room == Some(id) {
-        return Ok(());
-    }
-    let what = format!("process {} has another room of this home open", attached.pid);
-    Err(Failure::new(Exit::Store, what, "End it first, or leave out --room to work in the room it has open."))
-}
-
 /// The room with a name, or whose id begins so.
-fn find_room(rooms: &[(RoomId, String)], wanted: &str) -> Result<RoomId, Failure> {
-    let mut found: Vec<_> = rooms.iter().filter(|(_, name)| name == wanted).collect();
-    if found.is_empty() && wanted.len() >= ID_DIGITS_MIN {
-        found = rooms.iter().filter(|(id, _)| id.to_string().starts_with(wanted)).collect();
-    }
-    if let [(id, _)] = found.as_slice() {
-        return Ok(*id);
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(crate) fn find_room(rooms: &[(RoomId, String)], wanted: &str) -> Result<RoomId, Failure> {
+    let found = rooms_called(rooms, wanted);
+    if let [room] = found.as_slice() {
+        return Ok(*room);
     }
     let what = if found.is_empty() { "there is no room" } else { "there is more than one room" };
     let what = format!("{what} {} in this home", text::name(wanted));
@@ -100,9 +88,6 @@ fn find_room(rooms: &[(RoomId, String)], wanted: &str) -> Result<RoomId, Failure
     };
     Err(Failure::new(Exit::Failed, what, next))
 }
-
-/// From so many digits on a word is read as the beginning of an id.
-const ID_DIGITS_MIN: usize = 4;
 
 /// What this author is to be called, if that is to be set: what was named, or on the first run the user's name.
 pub(crate) fn nick_to_set(config: &Config, opened: &Opened) -> Option<String> {

@@ -99,6 +99,9 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
                     output.note(&format!("refused so far: {}", status::refused(&refusals)));
                 }
             }
+            NodeEvent::RoomFailed { name, why, .. } => {
+                output.note(&format!("room \"{}\" does not work: {}", room_name(&name), text::line(&why)));
+            }
             NodeEvent::Engine(Event::Row(row)) => people.learn_row(&row),
             NodeEvent::Engine(Event::Agreed { author, sent, received, .. }) => {
                 output

@@ -1,7 +1,7 @@
 //! `replica status` and `replica verify`
 
 use replica_sync::discovery::{Condition, Means, MeansStatus};
-use replica_sync::node::{Fork, Role, Status};
+use replica_sync::node::{Fork, Role, RoomStatus, Status};
 use replica_sync::penalty::{Refusals, Refused};
 
 use crate::commands::{reader, room_name};
@@ -73,9 +73,34 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
     }
     lines.extend(status.listening.iter().map(|address| format!("listens  {address}")));
     lines.extend(status.outside.iter().map(|address| format!("listens  {address}, through the router")));
+    lines.extend(other_rooms(status).map(|room| format!("beside   {}", room_line(room))));
     lines.extend(status.discovery.iter().map(|means| format!("looks    {}", means_line(means))));
     lines.extend(status.peers.iter().map(|peer| format!("peer     {}", super::peers::line(peer, &people))));
     lines
+}
+
+/// The other rooms that this process has open, or failed to open.
+pub(crate) fn other_rooms(status: &Status) -> impl Iterator<Item = &RoomStatus> {
+    let current = status.room.as_ref().map(|(id, _)| *id);
+    status
+        .rooms
+        .iter()
+        .filter(move |room| Some(room.id) != current && (room.is_open || room.trouble.is_some()))
+}
+
+/// How a room stands that is not the current one.
+pub(crate) fn room_line(room: &RoomStatus) -> String {
+    let mut parts = vec![format!("{} ({})", room_name(&room.name), &room.id.to_string()[..8])];
+    if room.is_open {
+        parts.push(text::count(room.entries, "entry"));
+        parts.push(format!("{} connected", room.peers));
+    }
+    if room.new > 0 {
+        let names_us = if room.names_us { ", one names you" } else { "" };
+        parts.push(format!("{} new{names_us}", room.new));
+    }
+    parts.extend(room.trouble.as_ref().map(|why| format!("does not work: {}", text::line(why))));
+    parts.join(" · ")
 }
 
 /// By which means members are looked for, and how that goes.

@@ -6,6 +6,7 @@ use replica::entry::Kind;
 use replica::id::AuthorKey;
 use replica::order::OrderKey;
 use replica_sync::engine::Row;
+use replica_sync::node::mentions;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -231,17 +232,6 @@ impl Painter<'_> {
         }
         spans.push(Span::styled(rest.to_owned(), style));
     }
-}
-
-/// Whether a text names somebody, as a word or several.
-pub(crate) fn mentions(said: &str, name: &str) -> bool {
-    let (said, name) = (said.to_lowercase(), name.to_lowercase());
-    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    !name.is_empty()
-        && said.match_indices(&name).any(|(at, _)| {
-            let before = said[..at].chars().next_back();
-            !is_word(before) && !is_word(said[at + name.len()..].chars().next())
-        })
 }
 
 /// Where a text in small letters stands first, whatever the case.

@@ -2,10 +2,10 @@
 
 use replica::order::OrderKey;
 use replica_sync::engine::Row;
+use replica_sync::node::mentions;
 
 use crate::json::is_message;
 use crate::tui::app::{App, Purpose};
-use crate::tui::paint::mentions;
 use crate::tui::window::Place;
 
 /// What is looked for.

@@ -90,6 +90,7 @@ impl Story {
         };
         Box::new(Status {
             room: Some((RoomId([7; 32]), "home".to_owned())),
+            rooms: Vec::new(),
             me: key_of(ANN),
             nick: "ann".to_owned(),
             topic: None,

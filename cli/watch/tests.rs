@@ -8,6 +8,7 @@ use super::*;
 pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
     Status {
         room: None,
+        rooms: Vec::new(),
         me: Identity::from_secret(&[1; 32]).key(),
         nick: String::new(),
         topic: None,

@@ -244,6 +244,20 @@ pub fn is_exposed(folder: &Path) -> bool {
     is_open && folder.join(IDENTITY_FILE).exists()
 }
 
+/// The rooms with a name; if there is none, those whose id begins so.
+#[must_use]
+pub fn rooms_called(rooms: &[(RoomId, String)], wanted: &str) -> Vec<RoomId> {
+    let named = rooms.iter().filter(|(_, name)| name == wanted);
+    let found: Vec<RoomId> = named.map(|(id, _)| *id).collect();
+    if !found.is_empty() || wanted.len() < ID_DIGITS_MIN {
+        return found;
+    }
+    rooms.iter().map(|(id, _)| *id).filter(|id| id.to_string().starts_with(wanted)).collect()
+}
+
+/// From so many digits on a word is read as the beginning of an id.
+const ID_DIGITS_MIN: usize = 4;
+
 /// Whether another process has a home open just now.
 #[must_use]
 pub fn is_open_elsewhere(folder: &Path) -> bool {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use data_encoding::HEXLOWER;
+use replica::id::RoomId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -86,16 +87,25 @@ pub fn relay_of(address: &str) -> Option<&str> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Announcement {
     /// None while there is no room.
-    pub(crate) secret: Option<[u8; 32]>,
+    pub(crate) rooms: BTreeMap<RoomId, Announced>,
     /// Where others reach us; none if we do not listen.
     pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// A room that is announced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// What its tags are made of.
+    pub(crate) secret: [u8; 32],
+    /// The servers that are kept with it: no other one hears of it.
+    pub(crate) servers: BTreeSet<String>,
 }
 
 /// What a task tells.
 #[derive(Debug)]
 pub(crate) enum Told {
-    /// A member may be at one of these addresses; behind a server, if at none of them.
-    Found { addresses: Vec<SocketAddr>, relay: Option<Route> },
+    /// A member of a room may be at one of these addresses; behind a server, if at none of them.
+    Found { room: RoomId, addresses: Vec<SocketAddr>, relay: Option<Route> },
     /// Somebody wants to be joined with us there.
     Ring(Ring),
     /// Others reach us here too from now on, or nowhere else.
@@ -188,7 +198,7 @@ impl Discovery {
         }
     }
 
-    /// Uses these servers from now on, and no others: those of one room are not told of another.
+    /// Uses these servers from now on, and no others.
     pub(crate) fn use_servers(&mut self, servers: impl Iterator<Item = String>) {
         let servers: BTreeSet<String> = servers.take(RENDEZVOUS_MAX).collect();
         self.means.retain(|_, (means, task)| {
@@ -250,6 +260,7 @@ impl Discovery {
         let desk = Desk {
             index,
             means,
+            server: server.clone(),
             sender: self.sender.clone(),
             announcement: self.announcement.subscribe(),
             clock: self.clock,
@@ -266,6 +277,7 @@ impl Discovery {
 struct Desk {
     index: usize,
     means: Means,
+    server: Option<String>,
     sender: mpsc::Sender<(usize, News)>,
     announcement: watch::Receiver<Announcement>,
     clock: Clock,
@@ -284,11 +296,16 @@ impl Desk {
 
     /// What is to be announced now, with the tags that hold, each with its day.
     fn wanted(&mut self) -> Wanted {
-        let Announcement { secret, addresses } = self.announcement.borrow_and_update().clone();
+        let Announcement { rooms, addresses } = self.announcement.borrow_and_update().clone();
         let days = tag::days(self.clock.now().wall_ms);
-        let tags =
-            secret.iter().flat_map(|secret| days.clone().map(|day| (tag::tag(secret, self.means, day), day)));
-        Wanted { tags: tags.collect(), secret: secret.unwrap_or_default(), addresses }
+        let is_known = |room: &Announced| self.server.as_ref().is_none_or(|at| room.servers.contains(at));
+        let mut tags = BTreeMap::new();
+        for (room, Announced { secret, .. }) in rooms.into_iter().filter(|(_, room)| is_known(room)) {
+            tags.extend(
+                days.clone().map(|day| (tag::tag(&secret, self.means, day), Tagged { room, secret, day })),
+            );
+        }
+        Wanted { tags, addresses }
     }
 
     /// Waits until that is something else.
@@ -308,9 +325,16 @@ impl Desk {
 /// What is to be announced and looked for.
 #[derive(Clone, Debug)]
 struct Wanted {
-    tags: BTreeMap<Tag, u64>,
-    secret: [u8; 32],
+    tags: BTreeMap<Tag, Tagged>,
     addresses: Vec<SocketAddr>,
+}
+
+/// What a tag stands for.
+#[derive(Clone, Copy, Debug)]
+struct Tagged {
+    room: RoomId,
+    secret: [u8; 32],
+    day: u64,
 }
 
 /// Whether anybody on the internet might be there: whoever answers in public can name any address, and those of our own
@@ -322,5 +346,5 @@ fn is_public(ip: Ipv4Addr) -> bool {
     !is_private && !is_nobody
 }
 
-/// Servers in use at once: a ticket names one or two.
-const RENDEZVOUS_MAX: usize = 8;
+/// Servers in use at once, of all rooms: a ticket names one or two, and mostly the same ones.
+const RENDEZVOUS_MAX: usize = 16;

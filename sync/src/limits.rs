@@ -246,7 +246,7 @@ pub const REST_CHECK: Duration = Duration::from_secs(1);
 
 // How many connections.
 
-/// Most connections after their handshake, in all.
+/// Most connections after their handshake, in all, where we answer for one room.
 pub const CONNECTIONS_MAX: usize = 64;
 
 /// Most connections with one address, an IPv6 address being the /64 that one subscriber has.
@@ -255,6 +255,12 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 8;
 /// The same for this machine's own addresses: many replicas on one machine are tests and demonstrations.
 pub const CONNECTIONS_PER_LOOPBACK_MAX: usize = 64;
 
+/// So many more for each room that we answer for beside the first: its links.
+pub const CONNECTIONS_PER_FURTHER_ROOM: usize = LINKS;
+
+/// So many more with one address for each such room: whoever shares it may dial us while we dial them.
+pub const CONNECTIONS_PER_ADDRESS_AND_FURTHER_ROOM: usize = 2;
+
 /// Most incoming handshakes at once. One more ends the oldest: an honest one is over in a moment, so that a crowd of
 /// silent strangers cannot keep members out.
 pub const HANDSHAKES_MAX: usize = 32;
@@ -262,7 +268,8 @@ pub const HANDSHAKES_MAX: usize = 32;
 /// Pause after the system refuses to accept a connection (no file descriptors left), instead of trying without rest.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Most rooms one listener answers for: the first message of a stranger is tried against each.
+/// Most rooms one listener answers for, and so most that are open at once: the first message of a stranger is tried
+/// against each.
 pub const ROOMS_PER_LISTENER_MAX: usize = 64;
 
 /// Most knocks waiting for a person to decide.
@@ -305,6 +312,9 @@ pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;
 
 /// Pause between two tellings of how much was refused.
 pub const REFUSALS_NEWS: Duration = Duration::from_secs(1);
+
+/// Pause between two tellings of what came in other rooms: soon for a person, rare beside the rows of a long history.
+pub const ROOM_NEWS: Duration = Duration::from_millis(250);
 
 // What a peer may make us hold and do.
 

@@ -1,7 +1,8 @@
-//! The node: one home, one room, and the one loop in which everything meets.
+//! The node: one home, its rooms, and the one loop in which everything meets.
 //!
-//! [`Node::start`] opens the home's room and runs the loop as a task; the [`Node`] it answers is a handle that sends
-//! requests to it. What happens comes as [`Events`], of which only so many wait: whoever starts a node reads them.
+//! [`Node::start`] opens the home's rooms and runs the loop as a task; the [`Node`] it answers is a handle that sends
+//! requests to it. A handle is in one room at a time: what it asks is about that one, and what happens there comes as
+//! [`Events`], of which only so many wait: whoever starts a node reads them. Of other rooms it hears how much is new.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,6 @@ use replica::home::{Home, HomeError};
 use replica::id::{AuthorKey, RoomId};
 use replica::order::OrderKey;
 use replica::store::StoreError;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -19,8 +19,11 @@ mod driver;
 mod events;
 mod finding;
 mod keeper;
+mod listeners;
 mod local;
 mod network;
+mod opening;
+mod outputs;
 mod requests;
 mod rooms;
 mod status;
@@ -28,13 +31,14 @@ mod status;
 mod tests;
 
 use crate::conversation::Tag;
-use crate::engine::{Command, Event, Row};
-use crate::penalty::Refusals;
+use crate::engine::{Command, Row};
+use crate::limits::ROOMS_PER_LISTENER_MAX;
 use crate::ticket::Ticket;
 
-pub use events::Events;
+pub use events::{Events, NodeEvent};
+pub use listeners::mentions;
 pub use local::{AttachError, Attached};
-pub use status::{Fork, InviteStatus, MemberStatus, PeerStatus, Role, Status};
+pub use status::{Fork, InviteStatus, MemberStatus, PeerStatus, Role, RoomStatus, Status};
 
 /// Where a node listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,11 @@ pub struct Options {
     pub peers: Vec<String>,
     /// A ticket to join by.
     pub ticket: Option<Ticket>,
+    /// Where another process has the home: the room that is meant, by name or by how its id begins. None is the home's
+    /// current one, and so it is where the home is opened here.
+    pub room: Option<String>,
+    /// Whether all rooms of the home are opened, and not the current one alone.
+    pub all_rooms: bool,
     /// Whether to make a room when the home has none and there is nobody to ask: no ticket and no peer.
     pub makes_room: bool,
     /// Whether to dial, be it named, kept or learned addresses.
@@ -72,67 +81,6 @@ pub struct Options {
     pub maintains: bool,
     /// Whether other processes of the same user may work through this node while it has the home open.
     pub shares: bool,
-}
-
-/// Something a node tells. Text and names in it are from peers: not to be shown as they are.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[non_exhaustive]
-pub enum NodeEvent {
-    /// Connections are accepted here.
-    Listening(SocketAddr),
-    /// The room that is open from now on. Told once at the start if there is one, and on every change.
-    Room {
-        /// Which.
-        id: RoomId,
-        /// What this home calls it.
-        name: String,
-        /// Whether it was made just now.
-        is_new: bool,
-        /// The room that was open before, if there was one: it stays in the home.
-        left: Option<String>,
-    },
-    /// What the engine of the room tells.
-    Engine(Event),
-    /// Somebody knocks. Let in by [`Node::accept`].
-    Knocking {
-        /// Their name, in their word.
-        name: String,
-        /// Their key.
-        author: AuthorKey,
-        /// Where they are.
-        address: String,
-    },
-    /// We knock at an address: somebody there has to let us in.
-    KnockSent {
-        /// Which address.
-        address: String,
-    },
-    /// Somebody let us in, or comes into our room.
-    KnockAnswered {
-        /// Which address.
-        address: String,
-    },
-    /// Whoever answers at an address declined our knock.
-    KnockRefused {
-        /// Which address.
-        address: String,
-        /// Their words; not to be shown as they are.
-        bye: crate::wire::Bye,
-    },
-    /// What is at an address is not our room, and we are not alone in ours: we need a ticket of theirs.
-    OtherRoom {
-        /// Which address.
-        address: String,
-    },
-    /// Another process runs the node from now on, since the one that did ended. Told by whoever works through it.
-    HolderChanged {
-        /// Whether it is this one.
-        is_ours: bool,
-    },
-    /// So much was refused since the node runs. Told a moment after there was more of it.
-    Refused(Refusals),
-    /// The store failed, so that nothing more is written; or a room could not be opened.
-    Failed(String),
 }
 
 /// What a verification went through; see [`replica::archive::Verification`].
@@ -161,9 +109,12 @@ pub enum NodeError {
         /// The system's word.
         reason: String,
     },
-    /// There is no room yet.
+    /// There is no room yet, or not that one.
     #[error("there is no room in this home yet")]
     NoRoom,
+    /// As many rooms are open as one listener answers for.
+    #[error("{ROOMS_PER_LISTENER_MAX} rooms are open; more are not at once")]
+    TooManyRooms,
     /// What is stored is not as it should be.
     #[error(transparent)]
     Verify(#[from] replica::archive::VerifyError),
@@ -204,15 +155,47 @@ pub struct Node {
 #[derive(Debug)]
 pub(crate) enum Request {
     Command(Tag, Command),
-    Page { before: Option<OrderKey>, count: usize, answer: Answer<Vec<Row>> },
+    Switch {
+        room: RoomId,
+        answer: Answer<()>,
+    },
+    Join {
+        ticket: Box<Ticket>,
+        answer: Answer<()>,
+    },
+    Make {
+        name: String,
+        answer: Answer<()>,
+    },
+    Page {
+        before: Option<OrderKey>,
+        count: usize,
+        answer: Answer<Vec<Row>>,
+    },
     Status(Answer<Box<Status>>),
-    Ticket { invite: Option<[u8; 32]>, answer: Answer<Ticket> },
-    Accept { name: String, answer: Answer<String> },
+    Ticket {
+        invite: Option<[u8; 32]>,
+        answer: Answer<Ticket>,
+    },
+    Accept {
+        name: String,
+        answer: Answer<String>,
+    },
     Verify(Answer<Verified>),
     Export(Answer<Vec<u8>>),
     Bundle(Answer<Vec<u8>>),
-    Block { author: AuthorKey, blocked: bool, answer: Answer<()> },
-    Attach { number: u32, attach: local::Attach, guest: local::Guest },
+    Block {
+        author: AuthorKey,
+        blocked: bool,
+        answer: Answer<()>,
+    },
+    /// A guest asks.
+    Of(u32, Box<Request>),
+    Attach {
+        number: u32,
+        attach: local::Attach,
+        guest: local::Guest,
+    },
     Detach(u32),
     Stop(oneshot::Sender<()>),
 }
@@ -220,11 +203,11 @@ pub(crate) enum Request {
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
 
 impl Node {
-    /// Opens the home's current room, or the ticket's, and runs. What it tells must be read: the node waits until it
-    /// is.
+    /// Opens the home's current room, or the ticket's, and runs; the others are opened meanwhile. What it tells must be
+    /// read: the node waits until it is.
     ///
     /// # Errors
-    /// When the home, the room's store or the address to listen at cannot be used.
+    /// When the home, that room's store or the address to listen at cannot be used.
     pub async fn start(home: Home, options: Options) -> Result<(Self, Events), NodeError> {
         let (requests, asked) = mpsc::channel(REQUESTS_MAX);
         let (events, told) = mpsc::channel(events::BATCHES_MAX);
@@ -237,7 +220,8 @@ impl Node {
     /// Works through the node of the process that has a home open. What that node tells comes here too; of what it told
     /// before, what still holds is told first.
     ///
-    /// Of the options, name, peers and ticket count, and whether to dial, to let everyone in, and who answers knocks.
+    /// Of the options, name, peers, ticket and room count, and whether to dial, to let everyone in, to have all rooms
+    /// open, and who answers knocks.
     ///
     /// # Errors
     /// When there is no such process, or it will not have us.
@@ -246,6 +230,8 @@ impl Node {
             nick: options.nick.clone(),
             peers: options.peers.clone(),
             ticket: options.ticket.as_ref().map(ToString::to_string),
+            room: options.room.clone(),
+            all_rooms: options.all_rooms,
             dials: options.dials,
             attended: options.attended,
             open: options.open,
@@ -278,6 +264,30 @@ impl Node {
     pub async fn command_as(&mut self, tag: Tag, command: Command) -> Result<(), NodeError> {
         self.next_tag = self.next_tag.max(tag);
         self.requests.send(Request::Command(tag, command)).await.map_err(|_| NodeError::Stopped)
+    }
+
+    /// Goes into another room of the home; the one before stays open. It is the home's current one from then on.
+    ///
+    /// # Errors
+    /// When there is no such room, it cannot be opened, or the node has stopped.
+    pub async fn switch(&self, room: RoomId) -> Result<(), NodeError> {
+        self.ask(|answer| Request::Switch { room, answer }).await
+    }
+
+    /// Keeps a ticket's room and goes into it.
+    ///
+    /// # Errors
+    /// When it cannot be kept or opened, or the node has stopped.
+    pub async fn join(&self, ticket: Ticket) -> Result<(), NodeError> {
+        self.ask(|answer| Request::Join { ticket: Box::new(ticket), answer }).await
+    }
+
+    /// Makes a room of that name and goes into it.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the node has stopped.
+    pub async fn make_room(&self, name: String) -> Result<(), NodeError> {
+        self.ask(|answer| Request::Make { name, answer }).await
     }
 
     /// Up to `count` rows before (older than) a place in the order, or the newest; newest first.

@@ -64,6 +64,8 @@ pub struct Traffic {
 /// All connections of one replica. Dropping it drops them; [`Transport::shutdown`] says goodbye first.
 #[derive(Debug)]
 pub struct Transport {
+    /// For one room, and for those that we answer for.
+    limits_of_one: TransportLimits,
     limits: TransportLimits,
     answers: Arc<Answers>,
     accepting: Accepting,
@@ -128,7 +130,8 @@ impl Transport {
     pub fn new(limits: TransportLimits, answers: Answers) -> Self {
         let (sender, events) = mpsc::channel(limits::INBOUND_EVENTS_MAX);
         Self {
-            limits,
+            limits_of_one: limits,
+            limits: limits.for_rooms(answers.rooms.len()),
             answers: Arc::new(answers),
             accepting: Accepting::default(),
             events,
@@ -165,6 +168,7 @@ impl Transport {
 
     /// Changes what is answered to whoever connects from now on.
     pub fn set_answers(&mut self, answers: Answers) {
+        self.limits = self.limits_of_one.for_rooms(answers.rooms.len());
         self.answers = Arc::new(answers);
     }
 
@@ -178,9 +182,8 @@ impl Transport {
         let (Way::Direct(address) | Way::Relay(address, _)) = way;
         let id = self.new_id();
         let limits = self.limits;
-        let handle = if self.slots.values().filter(|slot| slot.dialed || slot.is_open()).count()
-            < limits.connections
-        {
+        let links = self.slots.values().filter(|slot| slot.dialed || slot.is_open()).count();
+        let handle = if links < limits.connections {
             self.greetings
                 .spawn(async move { greeting::dial(way, offer, limits).await.map_err(Failure::Dialed) })
         } else {

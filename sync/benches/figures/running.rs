@@ -41,6 +41,8 @@ pub(crate) fn options() -> Options {
         listen: Listen::At("0.0.0.0:0".parse().unwrap()),
         peers: Vec::new(),
         ticket: None,
+        room: None,
+        all_rooms: false,
         makes_room: false,
         dials: true,
         discovery: replica_sync::discovery::Settings::default(),

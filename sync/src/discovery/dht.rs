@@ -13,7 +13,7 @@ use mainline::{Dht, Id};
 use tokio::net::lookup_host;
 use tokio::time::{sleep, timeout};
 
-use crate::discovery::{Condition, Desk, Told, Wanted, is_public};
+use crate::discovery::{Condition, Desk, Tag, Tagged, Told, Wanted, is_public};
 use crate::limits::DHT_ANSWERS_MAX;
 
 pub(super) async fn run(mut desk: Desk, bootstrap: Vec<String>) {
@@ -67,10 +67,9 @@ async fn join(bootstrap: &[String]) -> Result<Node, String> {
 
 /// Announces us, and asks who else is there.
 async fn look(desk: &Desk, node: &Node, wanted: &Wanted) -> Result<(), String> {
-    for tag in wanted.tags.keys() {
-        let id = Id::from(*tag);
-        ask(desk, node, id).await;
-        announce(node, id, wanted).await?;
+    for (tag, tagged) in &wanted.tags {
+        ask(desk, node, tag, tagged).await;
+        announce(node, Id::from(*tag), wanted).await?;
     }
     Ok(())
 }
@@ -81,8 +80,8 @@ async fn announce(node: &Node, id: Id, wanted: &Wanted) -> Result<(), String> {
     announced.map_err(|_| "nobody answers".to_owned())?.map_err(|error| error.to_string()).map(drop)
 }
 
-async fn ask(desk: &Desk, node: &Node, id: Id) {
-    let mut peers = node.dht.get_peers(id);
+async fn ask(desk: &Desk, node: &Node, tag: &Tag, tagged: &Tagged) {
+    let mut peers = node.dht.get_peers(Id::from(*tag));
     // Many nodes say the same.
     let mut seen = BTreeSet::new();
     while seen.len() < DHT_ANSWERS_MAX
@@ -90,7 +89,8 @@ async fn ask(desk: &Desk, node: &Node, id: Id) {
     {
         for address in found.into_iter().filter(|address| node.is_local || is_public(*address.ip())) {
             if seen.insert(address) {
-                desk.tell(Told::Found { addresses: vec![address.into()], relay: None }).await;
+                let (room, addresses) = (tagged.room, vec![address.into()]);
+                desk.tell(Told::Found { room, addresses, relay: None }).await;
             }
         }
     }

@@ -39,7 +39,7 @@ async fn look(desk: &mut Desk) -> Result<(), mdns_sd::Error> {
                 event = events.recv_async() => match event {
                     Ok(ServiceEvent::ServiceResolved(service)) => {
                         tell(desk, &wanted, &nonce, &service).await;
-                        // Kept for when another room is open, or other tags hold.
+                        // Kept for when other rooms are open, or other tags hold.
                         if seen.len() < SEEN_MAX {
                             seen.insert(service.fullname.clone(), *service);
                         }
@@ -80,16 +80,15 @@ fn announce(daemon: &ServiceDaemon, wanted: &Wanted, nonce: &str) -> Result<Vec<
 /// Tells where a member may be, if that is one and not ourselves.
 async fn tell(desk: &Desk, wanted: &Wanted, nonce: &str, service: &ResolvedService) {
     let is_wanted = |tag: &Tag| service.fullname.starts_with(&instance(tag, ""));
-    if !wanted.tags.keys().any(is_wanted) || service.fullname.contains(nonce) {
-        return;
-    }
+    let found = wanted.tags.iter().find(|(tag, _)| is_wanted(tag));
+    let Some((_, tagged)) = found.filter(|_| !service.fullname.contains(nonce)) else { return };
     // IPv4 first, and always the same ones of many.
     let mut addresses = BTreeSet::new();
     for ip in &service.addresses {
         addresses.insert(address(ip, service.port));
     }
     let addresses = addresses.into_iter().take(SIGHTING_ADDRESSES_MAX).collect();
-    desk.tell(Told::Found { addresses, relay: None }).await;
+    desk.tell(Told::Found { room: tagged.room, addresses, relay: None }).await;
 }
 
 fn address(ip: &ScopedIp, port: u16) -> SocketAddr {

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::discovery::{Condition, Desk, Ring, Route, Told, Wanted, tag};
+use crate::discovery::{Condition, Desk, Ring, Route, Tagged, Told, Wanted, tag};
 use crate::limits::millis;
 use crate::limits::{RECORD_RENEWAL, REDIAL_MAX, REDIAL_MIN, RING_PAUSE, SIGHTING_ADDRESSES_MAX};
 use crate::rendezvous::{Answer, Refusal, Request, read_message, write_message};
@@ -107,13 +107,13 @@ impl Guest {
         wanted: &Wanted,
         writing: &mut OwnedWriteHalf,
     ) -> Result<(), Trouble> {
-        for (tag, day) in &wanted.tags {
+        for (tag, tagged) in &wanted.tags {
             let request = if wanted.addresses.is_empty() {
                 Request::Watch(*tag)
             } else {
                 let seed = draw_seed().map_err(io::Error::other)?;
                 let nonce = *seed.first_chunk().unwrap_or(&[0; 24]);
-                let sealed = tag::seal(&wanted.secret, *day, nonce, &self.addresses(wanted));
+                let sealed = tag::seal(&tagged.secret, tagged.day, nonce, &self.addresses(wanted));
                 Request::Announce { tag: *tag, slot: desk.slot, sealed }
             };
             let written = timeout(ANSWER_TIME, write_message(writing, &request)).await;
@@ -144,11 +144,11 @@ impl Guest {
                 return Ok(is_news);
             }
             Answer::Record { tag, slot, sealed } if slot != desk.slot => {
-                if let Some(day) = wanted.tags.get(&tag)
-                    && let Some(addresses) = tag::open(&wanted.secret, *day, &sealed)
+                if let Some(Tagged { room, secret, day }) = wanted.tags.get(&tag)
+                    && let Some(addresses) = tag::open(secret, *day, &sealed)
                 {
                     let relay = Some(Route { server: self.server.clone(), slot });
-                    desk.tell(Told::Found { addresses, relay }).await;
+                    desk.tell(Told::Found { room: *room, addresses, relay }).await;
                 }
             }
             Answer::Ring { slot, cookie } if slot == desk.slot => {

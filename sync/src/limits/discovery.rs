@@ -43,8 +43,8 @@ pub const RENDEZVOUS_PER_TAG_MAX: usize = 64;
 /// Records from one address (a /64 of IPv6): many people behind one router.
 pub const RENDEZVOUS_PER_SOURCE_MAX: usize = 512;
 
-/// Tags of one connection: two for each room somebody has open.
-pub const RENDEZVOUS_TAGS_PER_CLIENT_MAX: usize = 32;
+/// Tags of one connection: two for each of the most rooms that somebody has open.
+pub const RENDEZVOUS_TAGS_PER_CLIENT_MAX: usize = 128;
 
 /// Connections to a server in all.
 pub const RENDEZVOUS_CONNECTIONS_MAX: usize = 16_384;

@@ -1,6 +1,6 @@
 //! The loop: takes what happens to the core, one thing at a time, and does what the core answers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use replica::home::{Home, draw_seed};
 use replica::id::{AuthorKey, RoomId};
-use replica::store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -17,17 +16,17 @@ use crate::channel::Answers;
 use crate::clock::Clock;
 use crate::conversation::{ConnectionId, Tag};
 use crate::discovery::{Discovery, Told};
-use crate::engine::{Command, Engine, Event, Input, Output, Row};
-use crate::limits::REFUSALS_NEWS;
+use crate::engine::{Command, Input};
 use crate::limits::millis;
 use crate::lobby::{Lobby, Me};
-use crate::node::finding::Detours;
-use crate::node::keeper::{Job, Keeper, Kept};
+use crate::node::keeper::Kept;
+use crate::node::listeners::{HANDLE, Listener};
 use crate::node::local::Host;
+use crate::node::network::Dial;
+use crate::node::opening::{OpenRoom, OpenedRoom, next_kept};
 use crate::node::{Listen, NodeError, NodeEvent, Options, Request};
-use crate::penalty::Refused;
 use crate::transport::{Transport, TransportEvent, TransportLimits};
-use crate::wire::{Bye, ByeReason, KnockNonce, encode};
+use crate::wire::{Bye, ByeReason, KnockNonce};
 
 /// Everything the loop owns.
 #[derive(Debug)]
@@ -37,18 +36,28 @@ pub(super) struct Driver {
     pub(super) clock: Clock,
     pub(super) rng: ChaCha8Rng,
     pub(super) transport: Transport,
-    /// The room that is open, with its store.
-    pub(super) engine: Option<Engine>,
-    pub(super) keeper: Option<Keeper>,
+    /// The rooms that are open, each with its store.
+    pub(super) rooms: BTreeMap<RoomId, OpenRoom>,
+    /// Those whose engine had an input since it last said that it waits.
+    pub(super) stirred: BTreeSet<RoomId>,
+    /// The one whose store was heard last.
+    heard: Option<RoomId>,
+    /// Rooms of the home that are yet to be opened, and the one that just is.
+    pub(super) to_open: VecDeque<RoomId>,
+    pub(super) opening: JoinSet<OpenedRoom>,
+    /// Why rooms do not work that do not.
+    pub(super) troubles: BTreeMap<RoomId, String>,
+    /// The node's own handle.
+    pub(super) own: Listener,
     pub(super) lobby: Lobby,
     /// Whom to dial while there is no room.
     pub(super) book: Book,
-    /// Dials under way: the address as it was named, and whether it is a knock.
-    pub(super) dials: BTreeMap<ConnectionId, (String, bool)>,
-    /// Connections to members, by the address under which the engine has them.
-    pub(super) connected: BTreeMap<String, ConnectionId>,
-    /// Host names being looked up: the address as it was named, whether to knock there, and what it resolves to.
-    pub(super) lookups: JoinSet<(String, bool, Option<SocketAddr>)>,
+    /// Dials under way.
+    pub(super) dials: BTreeMap<ConnectionId, Dial>,
+    /// Connections to members, by the room whose secret they proved.
+    pub(super) links: BTreeMap<ConnectionId, RoomId>,
+    /// Host names being looked up, and what they resolve to.
+    pub(super) lookups: JoinSet<(Dial, Option<SocketAddr>)>,
     /// Addresses where a knock was just answered, until when whoever is there may need to come into our room.
     pub(super) moving: BTreeMap<String, u64>,
     /// Admissions that a knocker waits for.
@@ -62,12 +71,14 @@ pub(super) struct Driver {
     /// Where others reach us through the router.
     pub(super) outside: Option<SocketAddr>,
     pub(super) discovery: Discovery,
-    pub(super) detours: Detours,
     /// Whether a connection came or went, so that this machine's addresses may be others now.
     pub(super) may_have_moved: bool,
     /// How many refusals were told of, and when there may be more to tell.
     pub(super) refusals_told: u64,
     pub(super) refusals_due_ms: u64,
+    /// Whether something came in a room that somebody is not in, and when there may be more to tell of that.
+    pub(super) has_news: bool,
+    pub(super) news_due_ms: u64,
     /// What could not be told yet, oldest first.
     pub(super) backlog: VecDeque<NodeEvent>,
     pub(super) events: mpsc::Sender<VecDeque<NodeEvent>>,
@@ -81,8 +92,9 @@ pub(super) struct Driver {
 enum Step {
     Request(Option<Request>),
     Network(TransportEvent),
-    Kept(Option<Kept>),
-    LookedUp((String, bool, Option<SocketAddr>)),
+    Kept(RoomId, Option<Kept>),
+    Opened(Box<OpenedRoom>),
+    LookedUp((Dial, Option<SocketAddr>)),
     Found(Told),
     Told,
     Tick,
@@ -114,12 +126,17 @@ impl Driver {
             clock,
             rng,
             transport: Transport::new(TransportLimits::default(), Answers::default()),
-            engine: None,
-            keeper: None,
+            rooms: BTreeMap::new(),
+            stirred: BTreeSet::new(),
+            heard: None,
+            to_open: VecDeque::new(),
+            opening: JoinSet::new(),
+            troubles: BTreeMap::new(),
+            own: Listener::default(),
             lobby: Lobby::new(me),
             book: Book::new(),
             dials: BTreeMap::new(),
-            connected: BTreeMap::new(),
+            links: BTreeMap::new(),
             lookups: JoinSet::new(),
             moving: BTreeMap::new(),
             admissions: BTreeMap::new(),
@@ -129,10 +146,11 @@ impl Driver {
             is_offline: false,
             outside: None,
             discovery: Discovery::new(clock, place),
-            detours: Detours::default(),
             may_have_moved: false,
             refusals_told: 0,
             refusals_due_ms: 0,
+            has_news: false,
+            news_due_ms: 0,
             backlog: VecDeque::new(),
             events,
             host: None,
@@ -158,6 +176,7 @@ impl Driver {
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         loop {
             let deadline = self.drain();
+            self.open_next();
             if let Some(ticket) = self.next_room.take() {
                 self.change_room(ticket).await;
                 continue;
@@ -169,7 +188,7 @@ impl Driver {
             match self.step(&mut requests, deadline).await {
                 Step::Request(Some(Request::Stop(done))) => return self.stop(requests, Some(done)).await,
                 Step::Request(None) => return self.stop(requests, None).await,
-                Step::Request(Some(request)) => self.on_request(request),
+                Step::Request(Some(request)) => self.on_request(HANDLE, request).await,
                 other => self.on_step(other),
             }
         }
@@ -178,14 +197,15 @@ impl Driver {
     fn on_step(&mut self, step: Step) {
         match step {
             Step::Network(event) => self.on_network(event),
-            Step::Kept(Some(kept)) => self.on_kept(kept),
-            Step::Kept(None) => {
-                self.keeper = None;
-                self.handle(Input::StoreFailed);
+            Step::Kept(room, Some(kept)) => self.on_kept(room, kept),
+            Step::Kept(room, None) => {
+                self.rooms.get_mut(&room).into_iter().for_each(|open| open.keeper = None);
+                self.handle(Some(room), Input::StoreFailed);
             }
-            Step::LookedUp((address, knock, found)) => self.on_looked_up(address, knock, found),
+            Step::Opened(opened) => self.on_opened(*opened),
+            Step::LookedUp((dial, found)) => self.on_looked_up(dial, found),
             Step::Found(told) => self.on_found(told),
-            Step::Tick => self.handle(Input::Tick),
+            Step::Tick => self.tick(),
             Step::Told | Step::Request(_) => {}
         }
     }
@@ -197,8 +217,8 @@ impl Driver {
         let events = &self.events;
         let is_room_for_more = backlog.len() < BACKLOG_MAX;
         let has_backlog = !backlog.is_empty();
-        let keeper = &mut self.keeper;
-        tokio::select! {
+        let (rooms, heard) = (&mut self.rooms, self.heard);
+        let step = tokio::select! {
             permit = events.reserve(), if has_backlog => {
                 match permit {
                     Ok(permit) => permit.send(std::mem::take(backlog)),
@@ -207,140 +227,40 @@ impl Driver {
                 }
                 Step::Told
             }
-            Some(kept) = async { Some(keeper.as_mut()?.next().await) }, if keeper.is_some() => Step::Kept(kept),
+            (room, kept) = next_kept(rooms, heard) => Step::Kept(room, kept),
+            Some(Ok(opened)) = self.opening.join_next(), if !self.opening.is_empty() => Step::Opened(Box::new(opened)),
             request = requests.recv(), if !requests.is_closed() || !requests.is_empty() => Step::Request(request),
             event = self.transport.next_event(), if is_room_for_more => Step::Network(event),
             told = self.discovery.next() => Step::Found(told),
             Some(Ok(found)) = self.lookups.join_next(), if !self.lookups.is_empty() => Step::LookedUp(found),
             () = tokio::time::sleep(Duration::from_millis(wait.unwrap_or(0))), if wait.is_some() => Step::Tick,
+        };
+        if let Step::Kept(room, _) = &step {
+            self.heard = Some(*room);
         }
+        step
     }
 
-    /// Gives the engine an input.
-    pub(super) fn handle(&mut self, input: Input) {
+    /// Gives a room's engine an input.
+    pub(super) fn handle(&mut self, room: Option<RoomId>, input: Input) {
         let now = self.clock.now();
-        if let Some(engine) = &mut self.engine {
-            engine.handle(input, now);
+        if let Some((room, open)) = room.and_then(|room| Some((room, self.rooms.get_mut(&room)?))) {
+            open.engine.handle(input, now);
+            self.stirred.insert(room);
         }
     }
 
-    /// Does all that the core wants done. Answers when it wants to be woken.
-    pub(super) fn drain(&mut self) -> Option<u64> {
-        self.drain_lobby();
-        let deadline = loop {
-            let Some(engine) = &mut self.engine else { break None };
-            match engine.poll_output() {
-                Output::Send(connection, frame) => {
-                    // A failure is explained by the connection's end, which follows.
-                    self.transport.send(connection, encode(&frame)).ok();
-                }
-                Output::Close(connection, bye) => {
-                    if bye.as_ref().is_some_and(|bye| turns_away(bye.reason)) {
-                        self.transport.charge(connection, Refused::NotMember);
-                    }
-                    self.transport.close(connection, bye);
-                }
-                Output::Dial(address) => self.dial(address, false),
-                Output::Persist(batch) => self.ask_keeper(Job::Commit(batch)),
-                Output::Read(connection, positions) => self.ask_keeper(Job::Read(connection, positions)),
-                Output::ReadNewest(connection, count) => self.ask_keeper(Job::ReadNewest(connection, count)),
-                Output::Event(event) => self.on_event(event),
-                Output::Wait(deadline) if !std::mem::take(&mut self.may_have_moved) => break deadline,
-                Output::Wait(_) => {
-                    let addresses = self.reachable_at().into_iter().map(Into::into).collect();
-                    self.handle(Input::Command(0, Command::Reachable(addresses)));
-                    self.announce();
-                }
-            }
-        };
+    /// Gives the engines of all rooms one.
+    pub(super) fn handle_all(&mut self, command: &Command) {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        rooms.into_iter().for_each(|room| self.handle(Some(room), Input::Command(0, command.clone())));
+    }
+
+    fn tick(&mut self) {
         let now = self.clock.now().monotonic_ms;
-        self.lobby.keep_up(now);
-        self.drain_lobby();
-        let others = [self.lobby.deadline(), self.tell_refusals(now)].into_iter().flatten().min();
-        if self.engine.is_none() && !self.is_offline {
-            for address in self.book.poll_dials(now) {
-                self.dial(address, true);
-            }
-            return self.book.next_due().into_iter().chain(others).min();
-        }
-        deadline.into_iter().chain(others).min()
-    }
-
-    /// Tells how much was refused, if that is news; else when it may be told.
-    fn tell_refusals(&mut self, now_ms: u64) -> Option<u64> {
-        let total = self.transport.refusals().total();
-        if total == self.refusals_told {
-            return None;
-        }
-        if now_ms < self.refusals_due_ms {
-            return Some(self.refusals_due_ms);
-        }
-        (self.refusals_told, self.refusals_due_ms) = (total, now_ms + millis(REFUSALS_NEWS));
-        self.tell(NodeEvent::Refused(self.transport.refusals().clone()));
-        None
-    }
-
-    pub(super) fn ask_keeper(&mut self, job: Job) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.ask(job);
-        }
-    }
-
-    pub(super) fn on_kept(&mut self, kept: Kept) {
-        match kept {
-            Kept::Persisted(rows_after) => {
-                self.handle(Input::Persisted(rows_after));
-                if !self.home.state().drafts.is_empty() {
-                    self.forget_home_drafts();
-                }
-            }
-            Kept::Newest(connection, positions, blocks) => {
-                self.handle(Input::Newest(connection, positions, blocks));
-            }
-            Kept::Blocks(connection, blocks) => self.handle(Input::Blocks(connection, blocks)),
-            Kept::Page(rows, answer) => {
-                let conversation = self.engine.as_ref().map(Engine::conversation);
-                let rows = conversation.map(|conversation| {
-                    rows.into_iter().map(|row| Row::of_page(conversation, row)).collect()
-                });
-                drop(answer.send(rows.ok_or(NodeError::NoRoom)));
-            }
-            Kept::Failed(error) => self.on_store_failed(&error),
-        }
-    }
-
-    /// From now on nothing is written.
-    pub(super) fn on_store_failed(&mut self, error: &StoreError) {
-        tracing::error!(%error, "the store failed");
-        let why = match error {
-            // What the system says of it is what helps.
-            StoreError::Io(source) => source.to_string(),
-            other => other.to_string(),
-        };
-        self.tell(NodeEvent::Failed(why));
-        self.handle(Input::StoreFailed);
-    }
-
-    fn on_event(&mut self, event: Event) {
-        match &event {
-            Event::Written { tag, .. } => {
-                if let Some(connection) = self.admissions.remove(tag)
-                    && let Some(ticket) = self.ticket(None)
-                {
-                    self.lobby.admitted(connection, &ticket);
-                }
-            }
-            Event::Refused { tag, .. } => {
-                if let Some(connection) = self.admissions.remove(tag) {
-                    self.lobby.not_admitted(connection);
-                }
-            }
-            Event::Row(row) if replica::entry::Kind::is_roster(row.kind) => self.on_roster_changed(),
-            Event::Offence { connection, refused, .. } => self.transport.charge(*connection, *refused),
-            Event::DialFailed { address, trouble } => self.on_dial_trouble(&address.clone(), *trouble),
-            _ => {}
-        }
-        self.tell(NodeEvent::Engine(event));
+        let due = self.rooms.iter().filter(|(_, open)| open.due_ms.is_some_and(|due| due <= now));
+        let due: Vec<RoomId> = due.map(|(room, _)| *room).collect();
+        due.into_iter().for_each(|room| self.handle(Some(room), Input::Tick));
     }
 
     /// Lets connected peers have what is here and not there, says goodbye, lets the store finish, and ends.
@@ -349,15 +269,15 @@ impl Driver {
         let until = self.clock.now().monotonic_ms + millis(HAND_OVER_TIME);
         loop {
             let deadline = self.drain();
-            let is_over = self.engine.as_ref().is_none_or(Engine::is_handed_over);
+            let is_over = self.rooms.values().all(|open| open.engine.is_handed_over());
             if is_over || self.clock.now().monotonic_ms >= until {
                 break;
             }
             let step = self.step(&mut requests, Some(deadline.map_or(until, |due| due.min(until)))).await;
             self.on_step(step);
         }
-        self.handle(Input::Command(0, Command::HangUp));
-        self.leave_store().await;
+        self.handle_all(&Command::HangUp);
+        self.leave_stores().await;
         if let Some(host) = self.host.take() {
             host.close().await;
         }
@@ -365,16 +285,15 @@ impl Driver {
         drop(done);
     }
 
-    /// The room that is open.
+    /// The room that the node's own handle is in.
     pub(super) fn room(&self) -> Option<RoomId> {
-        self.engine.as_ref().map(|engine| engine.conversation().graph().room())
+        self.own.room
     }
-}
 
-/// Whether somebody with the room's secret is told to go because nobody let them in.
-fn turns_away(reason: ByeReason) -> bool {
-    use ByeReason::{InviteExpired, InviteRevoked, InviteUnknown, InviteUsedUp, NotMember, Removed};
-    matches!(reason, NotMember | Removed | InviteExpired | InviteUsedUp | InviteUnknown | InviteRevoked)
+    /// The same, as it is open.
+    pub(super) fn current(&self) -> Option<&OpenRoom> {
+        self.rooms.get(&self.room()?)
+    }
 }
 
 /// Tags from here on are the loop's own: a handle counts from 1.

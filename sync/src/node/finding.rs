@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::discovery::{Announcement, Route, Told};
+use replica::id::RoomId;
+
+use crate::discovery::{Announced, Announcement, Route, Told};
 use crate::engine::{Command, Input};
 use crate::limits::DETOURS_MAX;
 use crate::node::driver::Driver;
@@ -13,23 +15,26 @@ mod tests;
 impl Driver {
     /// Has members told where we are, as far as that is news.
     pub(super) fn announce(&mut self) {
-        let state = self.room().and_then(|room| self.home.state().room(&room));
-        let secret = state.filter(|_| !self.is_offline).map(|room| room.secret.0);
+        let rooms = self.rooms.keys().filter(|_| !self.is_offline);
+        let known = rooms.filter_map(|room| self.home.state().room(room));
+        let announced = known
+            .map(|room| (room.id, Announced { secret: room.secret.0, servers: self.servers_of(&room.id) }));
+        let rooms = announced.collect();
         let is_reachable = !self.listening.is_empty();
         let addresses = if is_reachable { self.reachable_at() } else { Vec::new() };
-        self.discovery.announce(Announcement { secret, addresses });
+        self.discovery.announce(Announcement { rooms, addresses });
     }
 
     pub(super) fn on_found(&mut self, told: Told) {
         match told {
-            Told::Found { addresses, relay } => {
+            Told::Found { room, addresses, relay } => {
                 let mine = self.reachable_at();
                 let found = addresses.into_iter().filter(|it| !mine.contains(it) && it.port() != 0);
                 let found: Vec<String> = found.map(|address| address.to_string()).collect();
-                found.iter().for_each(|address| self.try_address(address.clone()));
-                if let Some(detour) = relay.and_then(|route| self.detours.add(found, &route)) {
-                    self.try_address(detour);
-                }
+                found.iter().for_each(|address| self.try_address(room, address.clone()));
+                let open = self.rooms.get_mut(&room);
+                let detour = open.zip(relay).and_then(|(open, route)| open.detours.add(found, &route));
+                detour.into_iter().for_each(|detour| self.try_address(room, detour));
             }
             Told::Ring(ring) => self.transport.pick_up(ring),
             Told::Outside(address) => {
@@ -40,8 +45,8 @@ impl Driver {
         }
     }
 
-    pub(super) fn try_address(&mut self, address: String) {
-        self.handle(Input::Command(0, Command::Found(address)));
+    pub(super) fn try_address(&mut self, room: RoomId, address: String) {
+        self.handle(Some(room), Input::Command(0, Command::Found(address)));
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use replica::archive::{Archive, Batch, Opened, StoredBlock};
@@ -116,13 +117,12 @@ impl Keeper {
     }
 
     /// The next answer; none once the thread has ended.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
-    pub(super) async fn next(&mut self) -> Option<Kept> {
-        let kept = self.kept.recv().await;
-        // Where the queue was full there is room now.
-        self.hand_over();
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Kept>> {
+        let kept = self.kept.poll_recv(context);
+        if kept.is_ready() {
+            // Where the queue was full there is room now.
+            self.hand_over();
+        }
         kept
     }
 

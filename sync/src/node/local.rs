@@ -1,8 +1,9 @@
 //! One home, many processes: the one that has a home open lets others of the same user work through its node.
 //!
 //! A socket lies in the home while its node runs. A *guest* is another process that is connected to it: what it asks
-//! goes to the loop as if it came from the node's own handle, and what the node tells is told to it too. The socket is
-//! made beside its place and renamed, so one that a killed process left is simply replaced.
+//! goes to the loop as if it came from the node's own handle, and what the node tells is told to it too. Each guest is in
+//! a room of its own choice, which need not be the handle's. The socket is made beside its place and renamed, so one that
+//! a killed process left is simply replaced.
 //!
 //! ```text
 //! guest: Hello, Attach, then Ask…        holder: Hello, Attached, then Answer and Event…
@@ -38,8 +39,12 @@ pub(crate) struct Attach {
     pub(crate) nick: Option<String>,
     /// Addresses to dial and to keep.
     pub(crate) peers: Vec<String>,
-    /// A ticket, as text. Of another room than the open one it is refused.
+    /// A ticket, as text: its room is the one that is meant.
     pub(crate) ticket: Option<String>,
+    /// The room that is meant, by name or by how its id begins; else the home's current one.
+    pub(crate) room: Option<String>,
+    /// Whether all rooms of the home are to be open.
+    pub(crate) all_rooms: bool,
     /// Whether every known address is to be dialled now, however long ago it last failed.
     pub(crate) dials: bool,
     /// Whether a person is there who can answer knocks.
@@ -55,7 +60,7 @@ pub struct Attached {
     pub pid: u32,
     /// Who we are.
     pub me: AuthorKey,
-    /// The open room.
+    /// The room that the guest is in.
     pub room: Option<RoomId>,
     /// Every room of the home, and what it is called here.
     pub rooms: Vec<(RoomId, String)>,
@@ -81,11 +86,19 @@ pub enum AttachError {
     /// It belongs to somebody else.
     #[error("the process that has the home open belongs to another user")]
     OtherUser,
-    /// The ticket's room is not the one that is open.
-    #[error("process {pid} has another room of this home open")]
-    OtherRoom {
-        /// Which process.
-        pid: u32,
+    /// There is no such room in the home, or there are several.
+    #[error("there is no such room in this home")]
+    NoSuchRoom {
+        /// All that there are.
+        rooms: Vec<(RoomId, String)>,
+    },
+    /// The room that is meant cannot be opened there, in the words of that process.
+    #[error("{words}")]
+    Room {
+        /// Its words.
+        words: String,
+        /// Whether what is stored is damaged.
+        is_damage: bool,
     },
     /// The system refused.
     #[error("the home's socket cannot be used: {0}")]
@@ -105,7 +118,7 @@ impl Hello {
 }
 
 /// Both sides must be the same: what passes are the program's own types.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), ".1");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), ".2");
 
 /// What the socket is called in a home.
 const SOCKET_FILE: &str = "socket";

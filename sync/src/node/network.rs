@@ -12,13 +12,25 @@ use crate::limits::TICKET_ADDRESSES_MAX;
 use crate::limits::millis;
 use crate::lobby::{Output as Lobbied, Situation};
 use crate::node::driver::Driver;
+use crate::node::listeners::Audience;
 use crate::node::{Listen, NodeError, NodeEvent};
 use crate::penalty::Refused;
 use crate::rendezvous::Slot;
 use crate::ticket::Ticket;
 use crate::transport::{DialError, ListenError, TransportEvent, Way};
 use crate::wire::{ByeReason, Frame, encode};
+use replica::id::RoomId;
 use replica::identity::Identity;
+
+/// An address that is dialled.
+#[derive(Clone, Debug)]
+pub(super) struct Dial {
+    /// For which room; none while there is none.
+    pub(super) room: Option<RoomId>,
+    /// As it was named.
+    pub(super) address: String,
+    pub(super) knocks: bool,
+}
 
 impl Driver {
     pub(super) fn on_network(&mut self, event: TransportEvent) {
@@ -28,17 +40,20 @@ impl Driver {
             TransportEvent::Connected { id, address, dialed, relayed, peer, binding } => {
                 // Whoever called through a server is not at the server's address.
                 let own = || if relayed { called_through(address, id) } else { address.to_string() };
-                let named = self.dials.remove(&id).map_or_else(own, |(named, _)| named);
-                self.detours.worked(&named);
+                let named = self.dials.remove(&id).map_or_else(own, |dial| dial.address);
                 let situation = self.situation();
                 match peer {
-                    Peer::Member(room, proof) if Some(room) == self.room() => {
-                        let proof = *proof;
-                        self.connected.insert(named.clone(), id);
-                        self.handle(Input::Connected { connection: id, address: named, dialed, proof });
+                    Peer::Member(room, proof) => {
+                        let Some(open) = self.rooms.get_mut(&room) else {
+                            return self.transport.close(id, None);
+                        };
+                        open.detours.worked(&named);
+                        open.connected.insert(named.clone(), id);
+                        self.links.insert(id, room);
+                        let (connection, proof) = (id, *proof);
+                        let connected = Input::Connected { connection, address: named, dialed, proof };
+                        self.handle(Some(room), connected);
                     }
-                    // A room that was left meanwhile.
-                    Peer::Member(..) => self.transport.close(id, None),
                     Peer::Knocking(proof) => {
                         self.lobby.on_knocker(id, proof.author, named, binding, situation);
                     }
@@ -59,7 +74,10 @@ impl Driver {
                 }
                 self.lobby.on_frame(id, frame, situation);
             }
-            TransportEvent::Frame { id, frame, .. } => self.handle(Input::Frame(id, frame)),
+            TransportEvent::Frame { id, frame, .. } => {
+                let room = self.links.get(&id).copied();
+                self.handle(room, Input::Frame(id, frame));
+            }
             TransportEvent::Closed { id, reason } => {
                 tracing::debug!(?id, %reason, "a connection ended");
                 if let Some(address) = self.lobby.asked(id) {
@@ -67,67 +85,73 @@ impl Driver {
                     self.book.ended(&address, None, now, &mut self.rng);
                 }
                 self.lobby.on_closed(id);
-                self.connected.retain(|_, connected| *connected != id);
-                self.handle(Input::Closed(id));
+                let room = self.links.remove(&id);
+                let open = room.and_then(|room| self.rooms.get_mut(&room));
+                open.into_iter().for_each(|open| open.connected.retain(|_, connected| *connected != id));
+                self.handle(room, Input::Closed(id));
             }
             TransportEvent::Refused => {}
             TransportEvent::DialFailed { id, address, error } => {
-                let (named, knock) = self.dials.remove(&id).unwrap_or((address.to_string(), false));
-                tracing::debug!(%named, %error, "dialling failed");
-                self.on_dial_failed(named, knock, error);
+                tracing::debug!(%address, %error, "dialling failed");
+                if let Some(dial) = self.dials.remove(&id) {
+                    self.on_dial_failed(dial, error);
+                }
             }
         }
     }
 
     /// Dials an address as it was named; a host name is looked up first, without holding anything up.
-    pub(super) fn dial(&mut self, named: String, knock: bool) {
+    pub(super) fn dial(&mut self, dial: Dial) {
         if !self.options.dials {
             return;
         }
-        let host = relay_of(&named).unwrap_or(&named).to_owned();
+        let host = relay_of(&dial.address).unwrap_or(&dial.address).to_owned();
         if let Ok(address) = host.parse() {
-            return self.on_looked_up(named, knock, Some(address));
+            return self.on_looked_up(dial, Some(address));
         }
         self.lookups.spawn(async move {
             let found = tokio::net::lookup_host(&host).await.ok().and_then(|mut found| found.next());
-            (named, knock, found)
+            (dial, found)
         });
     }
 
-    pub(super) fn on_looked_up(&mut self, named: String, knock: bool, found: Option<SocketAddr>) {
-        let Some(address) = found else { return self.on_dial_failed(named, knock, DialError::Unreachable) };
-        let offer = match self.credentials() {
-            Some(credentials) if !knock => Offer::Member(Box::new(credentials)),
-            _ => Offer::Knock(Box::new(self.home.identity().clone())),
+    pub(super) fn on_looked_up(&mut self, dial: Dial, found: Option<SocketAddr>) {
+        let Some(address) = found else { return self.on_dial_failed(dial, DialError::Unreachable) };
+        let offer = match dial.room.filter(|_| !dial.knocks).and_then(|room| self.credentials(&room)) {
+            Some(credentials) => Offer::Member(Box::new(credentials)),
+            None => Offer::Knock(Box::new(self.home.identity().clone())),
         };
-        let way =
-            Route::of_address(&named).map_or(Way::Direct(address), |(_, slot)| Way::Relay(address, slot));
+        let way = Route::of_address(&dial.address)
+            .map_or(Way::Direct(address), |(_, slot)| Way::Relay(address, slot));
         let id = self.transport.dial_by(way, offer);
-        self.dials.insert(id, (named, knock));
+        self.dials.insert(id, dial);
     }
 
-    fn on_dial_failed(&mut self, named: String, knock: bool, error: DialError) {
-        if let Some(detour) = self.detours.failed(&named) {
-            self.try_address(detour);
+    fn on_dial_failed(&mut self, dial: Dial, error: DialError) {
+        let Dial { room, address: named, knocks } = dial;
+        let open = room.and_then(|room| self.rooms.get_mut(&room));
+        if let Some((room, detour)) = room.zip(open.and_then(|open| open.detours.failed(&named))) {
+            self.try_address(room, detour);
         }
         let is_other = matches!(error, DialError::RoomRefused | DialError::Handshake(_));
         let trouble = if is_other { Trouble::RoomRefused } else { Trouble::Unreachable };
         let now = self.clock.now().monotonic_ms;
-        if knock {
+        if knocks {
             self.book.ended(&named, Some(trouble), now, &mut self.rng);
             if is_other && self.is_on_its_way(&named) {
                 tracing::debug!(%named, "not in our room yet");
             } else if is_other {
                 self.tell(NodeEvent::OtherRoom { address: named });
-            } else if self.engine.is_none() {
-                self.tell(NodeEvent::Engine(crate::engine::Event::DialFailed { address: named, trouble }));
+            } else if self.room().is_none() {
+                let failed = NodeEvent::Engine(crate::engine::Event::DialFailed { address: named, trouble });
+                self.tell_to(failed, Audience::In(None));
             }
         } else {
-            self.handle(Input::DialFailed(named, trouble));
+            self.handle(room, Input::DialFailed(named, trouble));
         }
     }
 
-    /// An address that the engine dialled is no member of our room: knock there, if we are alone.
+    /// An address that the engine of our room dialled is no member of it: knock there, if we are alone.
     pub(super) fn on_dial_trouble(&mut self, named: &str, trouble: Trouble) {
         let is_undecided = self.lobby.asks(named) || self.is_on_its_way(named);
         if trouble != Trouble::RoomRefused || !self.is_named(named) || is_undecided {
@@ -136,7 +160,7 @@ impl Driver {
         if !self.situation().is_alone {
             self.tell(NodeEvent::OtherRoom { address: named.to_owned() });
         } else if !self.lobby.is_moving() {
-            self.dial(named.to_owned(), true);
+            self.dial(Dial { room: self.room(), address: named.to_owned(), knocks: true });
         }
     }
 
@@ -149,7 +173,7 @@ impl Driver {
         let named = |(known, about): (&str, &crate::book::Known)| {
             known == address && about.source == crate::book::Source::Named
         };
-        self.engine.as_ref().is_some_and(|engine| engine.book().addresses().any(named))
+        self.current().is_some_and(|open| open.engine.book().addresses().any(named))
     }
 
     pub(super) fn drain_lobby(&mut self) {
@@ -185,19 +209,19 @@ impl Driver {
 
     /// Lets a knocker in; without a room, one is made first, by way of the loop's start.
     pub(super) fn admit(&mut self, connection: ConnectionId, author: replica::id::AuthorKey) {
-        if self.engine.is_none() {
+        if self.room().is_none() {
             self.makes_room_for.push((connection, author));
             return;
         }
         self.next_admission += 1;
         self.admissions.insert(self.next_admission, connection);
-        self.handle(Input::Command(self.next_admission, Command::Admit(author)));
+        self.handle(self.room(), Input::Command(self.next_admission, Command::Admit(author)));
     }
 
-    /// How things stand for knocks.
+    /// How things stand for knocks. Whoever is let in comes into the room that our own handle is in.
     pub(super) fn situation(&self) -> Situation {
-        let is_alone = self.engine.as_ref().is_none_or(|engine| {
-            let conversation = engine.conversation();
+        let is_alone = self.current().is_none_or(|open| {
+            let conversation = open.engine.conversation();
             conversation.is_alone() && !conversation.graph().is_empty()
         });
         Situation { is_alone, is_open: self.is_open(), now_ms: self.clock.now().monotonic_ms }
@@ -208,15 +232,14 @@ impl Driver {
         self.options.open || self.any_guest(|guest| guest.open)
     }
 
-    /// What we show in the room that is open.
-    fn credentials(&self) -> Option<Credentials> {
-        let engine = self.engine.as_ref()?;
-        let graph = engine.conversation().graph();
-        let state = self.home.state().room(&graph.room())?;
-        let me = engine.conversation().me();
+    /// What we show in a room that is open.
+    fn credentials(&self, room: &RoomId) -> Option<Credentials> {
+        let conversation = self.rooms.get(room)?.engine.conversation();
+        let (graph, me) = (conversation.graph(), conversation.me());
+        let state = self.home.state().room(room)?;
         let invite = state.invite_secret.filter(|_| !graph.is_member(&me));
         Some(Credentials {
-            room: graph.room(),
+            room: *room,
             key: RoomKey::from_secret(&state.secret.0),
             identity: self.home.identity().clone(),
             cards: graph.cards(&me).unwrap_or_default(),
@@ -226,7 +249,7 @@ impl Driver {
 
     /// Tells the transport what to answer from now on.
     pub(super) fn update_answers(&mut self) {
-        let rooms = self.credentials().into_iter().collect();
+        let rooms = self.rooms.keys().filter_map(|room| self.credentials(room)).collect();
         let is_attended = self.options.attended || self.any_guest(|guest| guest.attended);
         let knocks = (is_attended || self.is_open()) && !self.lobby.is_moving();
         self.transport.set_answers(Answers { rooms, knocks });
@@ -295,9 +318,9 @@ impl Driver {
         found
     }
 
-    /// A ticket to the room that is open.
-    pub(super) fn ticket(&self, invite: Option<[u8; 32]>) -> Option<Ticket> {
-        let room = self.room()?;
+    /// A ticket to a room.
+    pub(super) fn ticket(&self, room: Option<RoomId>, invite: Option<[u8; 32]>) -> Option<Ticket> {
+        let room = room?;
         let state = self.home.state().room(&room)?;
         let servers = state.peers.iter().filter(|it| rendezvous_of(it).is_some()).cloned();
         let addresses = self.reachable_at().into_iter().map(|address| address.to_string());

@@ -1,18 +1,20 @@
-//! Which room is open: the home's, a ticket's, a new one, or none yet.
+//! Which rooms a home has: the one it opens first, a ticket's, a new one, or none yet.
+
+use std::collections::BTreeSet;
 
 use rand_chacha::rand_core::Rng as _;
 use replica::archive::{Draft, PERIOD_MS};
 use replica::home::{HomeDraft, RoomState, Secret};
 use replica::id::{ChainId, RoomId, StoreId};
-use replica::store::StoreError;
 
 use crate::book::Source;
 use crate::conversation::{Conversation, SayError, Tag, check_message, check_name, first_entry};
 use crate::discovery::{rendezvous_address, rendezvous_of};
-use crate::engine::{Command, Engine, Event, Input, Settings};
+use crate::engine::{Command, Event, Input};
 use crate::limits::HOME_DRAFTS_MAX;
 use crate::node::driver::Driver;
 use crate::node::keeper::{Keeper, Place};
+use crate::node::listeners::{Audience, HANDLE};
 use crate::node::{NodeError, NodeEvent};
 use crate::ticket::Ticket;
 
@@ -36,35 +38,26 @@ impl Driver {
             self.keep_ticket(&ticket)?;
         }
         match self.home.state().current_room {
-            Some(room) => self.open_room(room, None).await,
-            None if self.options.makes_room => self.make_room().await,
+            Some(room) => {
+                self.keep_peers(room);
+                self.open_room(room).await?;
+                self.seat(HANDLE, room, false, None);
+                if let Some(why) = self.troubles.get(&room).cloned() {
+                    self.tell_to(NodeEvent::Failed(why), Audience::In(Some(room)));
+                }
+            }
+            None if self.options.makes_room => self.make_first_room().await?,
             None => {
                 let now = self.clock.now().monotonic_ms;
                 let peers = self.options.peers.clone();
                 peers.into_iter().for_each(|peer| self.book.add(peer, Source::Named, now));
                 self.update_answers();
-                Ok(())
             }
         }
-    }
-
-    /// Goes into the room of a ticket that a knock brought. The one before stays in the home.
-    pub(super) async fn change_room(&mut self, ticket: Ticket) {
-        let before = self.room().and_then(|room| self.home.state().room(&room).map(|room| room.name.clone()));
-        if self.room() != Some(ticket.room) {
-            self.handle(Input::Command(0, Command::HangUp));
-            self.leave_store().await;
-            self.engine = None;
-            let opened = match self.keep_ticket(&ticket) {
-                Ok(()) => self.open_room(ticket.room, before).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = opened {
-                self.tell(NodeEvent::Failed(error.to_string()));
-            }
+        if self.options.all_rooms {
+            self.open_all();
         }
-        self.lobby.moved();
-        self.update_answers();
+        Ok(())
     }
 
     /// Notes a ticket's room in the home, as the current one.
@@ -94,49 +87,64 @@ impl Driver {
         Ok(())
     }
 
-    /// Makes a room named `home`, and opens it.
-    pub(super) async fn make_room(&mut self) -> Result<(), NodeError> {
+    /// Makes a room named `home`, and goes into it.
+    async fn make_first_room(&mut self) -> Result<(), NodeError> {
+        let room = self.make_room(ROOM_NAME).await?;
+        self.move_on(None, room, true);
+        Ok(())
+    }
+
+    /// Makes a room, and opens it. It is the home's current one.
+    pub(super) async fn make_room(&mut self, name: &str) -> Result<RoomId, NodeError> {
+        if self.is_full() {
+            return Err(NodeError::TooManyRooms);
+        }
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
         let identity = self.home.identity().clone();
-        let (store, incarnation) = self.fresh_names();
-        let chain = ChainId { author: identity.key(), incarnation };
+        let fresh = self.fresh_names();
+        let chain = ChainId { author: identity.key(), incarnation: fresh.1 };
         let wall_ms = self.clock.now().wall_ms;
-        let first = first_entry(&identity, chain, ROOM_NAME, period_s(), wall_ms)?;
+        let first = first_entry(&identity, chain, name, period_s(), wall_ms)?;
         let room = RoomId(first.id().0);
-        let (found, trouble) = self.open_store(room, (store, incarnation), false).await?;
+        let (folder, maintains) = (self.home.store_dir(&room), self.options.maintains);
+        let place = Place { folder: folder.clone(), room, fresh, renew: false, maintains };
+        let (keeper, found, trouble) = Keeper::open(place).await?;
         if let Some(source) = trouble {
-            return Err(NodeError::Store { folder: self.home.store_dir(&room), source });
+            return Err(NodeError::Store { folder, source });
         }
         let mut conversation = Conversation::new(found, identity, self.nick());
-        conversation.found(ROOM_NAME, period_s(), wall_ms)?;
+        conversation.found(name, period_s(), wall_ms)?;
         self.home.change(|state| {
             state.rooms.push(RoomState {
                 id: room,
-                name: ROOM_NAME.to_owned(),
+                name: name.to_owned(),
                 secret: Secret(secret),
                 invite_secret: None,
                 renew: false,
                 peers: Vec::new(),
             });
         })?;
-        self.enter(room, conversation, true, None);
+        if self.room().is_none() {
+            self.keep_peers(room);
+        }
+        self.enter(room, conversation, keeper);
         // Before its first entry is durable nobody could be a member of it: a crash leaves the home without it.
-        self.settle_store().await;
+        self.settle_store(room).await;
         self.home.change(|state| state.current_room = Some(room))?;
-        Ok(())
+        Ok(room)
     }
 
     /// Two people met who both had no room, and it is ours to make.
     pub(super) async fn make_room_for_knockers(&mut self) {
         let knockers = std::mem::take(&mut self.makes_room_for);
-        if self.engine.is_none()
-            && let Err(error) = self.make_room().await
+        if self.room().is_none()
+            && let Err(error) = self.make_first_room().await
         {
             self.tell(NodeEvent::Failed(error.to_string()));
         }
         for (connection, author) in knockers {
-            if self.engine.is_some() {
+            if self.room().is_some() {
                 self.admit(connection, author);
             } else {
                 self.lobby.not_admitted(connection);
@@ -144,100 +152,30 @@ impl Driver {
         }
     }
 
-    async fn open_room(&mut self, room: RoomId, left: Option<String>) -> Result<(), NodeError> {
-        let renew = self.home.state().room(&room).is_some_and(|room| room.renew);
-        let fresh = self.fresh_names();
-        let (found, trouble) = self.open_store(room, fresh, renew).await?;
-        if renew && trouble.is_none() {
-            self.home
-                .change(|state| state.room_mut(&room).into_iter().for_each(|room| room.renew = false))?;
-        }
-        let conversation = Conversation::new(found, self.home.identity().clone(), self.nick());
-        self.enter(room, conversation, false, left);
-        if let Some(error) = trouble {
-            // What is here can be read all the same.
-            self.on_store_failed(&error);
-        }
-        Ok(())
-    }
-
-    async fn open_store(
-        &mut self,
-        room: RoomId,
-        fresh: (StoreId, u64),
-        renew: bool,
-    ) -> Result<(replica::archive::Opened, Option<StoreError>), NodeError> {
-        let folder = self.home.store_dir(&room);
-        let maintains = self.options.maintains;
-        let place = Place { folder, room, fresh, renew, maintains };
-        let (keeper, found, trouble) = Keeper::open(place).await?;
-        self.keeper = Some(keeper);
-        Ok((found, trouble))
-    }
-
-    /// Waits until everything admitted is durable, or the store failed.
-    pub(super) async fn settle_store(&mut self) {
-        let is_settled =
-            |engine: &Engine| engine.conversation().is_settled() || engine.conversation().is_read_only();
-        self.drain();
-        while self.engine.as_ref().is_some_and(|engine| !is_settled(engine))
-            && let Some(keeper) = &mut self.keeper
-            && let Some(kept) = keeper.next().await
-        {
-            self.on_kept(kept);
-            self.drain();
-        }
-    }
-
-    /// Waits until everything admitted is durable, then has the store closed.
-    pub(super) async fn leave_store(&mut self) {
-        self.settle_store().await;
-        if let Some(keeper) = self.keeper.take() {
-            keeper.close().await;
-        }
-    }
-
-    fn enter(&mut self, room: RoomId, mut conversation: Conversation, is_new: bool, left: Option<String>) {
-        let mut seed = [0; 32];
-        self.rng.fill_bytes(&mut seed);
-        let listening = self.reachable_at().into_iter().map(Into::into).collect();
-        let settings = Settings { seed, listening, learns_addresses: self.options.dials };
-        let drafts = self.home.state().drafts.iter();
-        let drafts = drafts.map(|draft| (draft.number, draft.written_ms, draft.text.clone())).collect();
-        conversation.take_home_drafts(drafts);
-        let mut engine = Engine::new(conversation, settings, self.clock.now());
-        self.keep_peers(room);
-        let name = self.home.state().room(&room).map_or(String::new(), |room| room.name.clone());
-        let kept = self.home.state().room(&room).map(|room| room.peers.clone()).unwrap_or_default();
-        let peers: Vec<String> = kept.into_iter().filter(|it| rendezvous_of(it).is_none()).collect();
-        if self.options.dials {
-            engine.dial_all(&peers);
-        }
-        self.engine = Some(engine);
-        self.use_kept_servers();
-        self.insist_on_nick();
-        self.tell(NodeEvent::Room { id: room, name, is_new, left });
-        self.on_roster_changed();
-    }
-
-    /// Meets members by the servers that are kept with the open room, and by no others.
+    /// Meets members by the servers that are kept with the open rooms, and by no others.
     pub(super) fn use_kept_servers(&mut self) {
-        let state = self.room().and_then(|room| self.home.state().room(&room));
-        let servers = state.into_iter().flat_map(|room| room.peers.iter().filter_map(|it| rendezvous_of(it)));
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        let servers: BTreeSet<String> = rooms.iter().flat_map(|room| self.servers_of(room)).collect();
         if self.options.dials {
-            self.discovery.use_servers(servers.map(str::to_owned));
+            self.discovery.use_servers(servers.into_iter());
         }
+    }
+
+    /// The servers that are kept with a room.
+    pub(super) fn servers_of(&self, room: &RoomId) -> BTreeSet<String> {
+        let peers = self.home.state().room(room).into_iter().flat_map(|room| &room.peers);
+        peers.filter_map(|it| rendezvous_of(it)).map(str::to_owned).collect()
     }
 
     /// A name that was asked for at the start is written down, where another one holds.
-    fn insist_on_nick(&mut self) {
-        let Some(engine) = &self.engine else { return };
-        let conversation = engine.conversation();
+    pub(super) fn insist_on_nick(&mut self, room: RoomId) {
+        let Some(open) = self.rooms.get(&room) else { return };
+        let conversation = open.engine.conversation();
         let held = conversation.members().name(&conversation.me());
         if let (Some(nick), Some(held)) = (self.options.nick.take(), held)
             && held != nick
         {
-            self.handle(Input::Command(0, Command::SetNick(nick)));
+            self.handle(Some(room), Input::Command(0, Command::SetNick(nick)));
         }
     }
 
@@ -249,7 +187,7 @@ impl Driver {
             Ok(()) => None,
         };
         if let Some(error) = error {
-            return self.tell(NodeEvent::Engine(Event::Refused { tag, error }));
+            return self.tell_to(NodeEvent::Engine(Event::Refused { tag, error }), Audience::In(None));
         }
         let written_ms = self.clock.now().wall_ms;
         let draft = Draft { written_ms, text: text.clone() };
@@ -259,10 +197,14 @@ impl Driver {
             state.drafts.push(HomeDraft { number, written_ms, text });
         });
         match kept {
-            Ok(()) => self.tell(NodeEvent::Engine(Event::Draft { tag: Some(tag), draft })),
+            Ok(()) => {
+                let told = NodeEvent::Engine(Event::Draft { tag: Some(tag), draft });
+                self.tell_to(told, Audience::In(None));
+            }
             Err(error) => {
                 tracing::error!(%error, "the draft was not kept");
-                self.tell(NodeEvent::Engine(Event::Refused { tag, error: SayError::ReadOnly }));
+                let told = NodeEvent::Engine(Event::Refused { tag, error: SayError::ReadOnly });
+                self.tell_to(told, Audience::In(None));
             }
         }
     }
@@ -274,13 +216,19 @@ impl Driver {
         }
     }
 
-    /// Addresses and servers that were named are kept with the room.
+    /// Addresses and servers that were named at the start are kept with the room.
     pub(super) fn keep_peers(&mut self, room: RoomId) {
         let servers = self.options.discovery.rendezvous.iter().map(|server| rendezvous_address(server));
         let peers: Vec<String> = self.options.peers.iter().cloned().chain(servers).collect();
+        self.keep_addresses(room, peers);
+    }
+
+    /// Addresses are kept with a room.
+    pub(super) fn keep_addresses(&mut self, room: RoomId, addresses: Vec<String>) {
         let kept = self.home.change(|state| {
             if let Some(known) = state.room_mut(&room) {
-                let new: Vec<String> = peers.into_iter().filter(|peer| !known.peers.contains(peer)).collect();
+                let new: Vec<String> =
+                    addresses.into_iter().filter(|address| !known.peers.contains(address)).collect();
                 known.peers.extend(new);
             }
         });
@@ -289,12 +237,12 @@ impl Driver {
         }
     }
 
-    /// Who is in the room changed: so may what we show, and what it is called.
-    pub(super) fn on_roster_changed(&mut self) {
-        if let Some(engine) = &self.engine {
-            let room = engine.conversation().graph().room();
-            let name = engine.conversation().members().room_name().map(str::to_owned);
-            let is_member = engine.conversation().graph().is_member(&engine.conversation().me());
+    /// Who is in a room changed: so may what we show there, and what it is called.
+    pub(super) fn on_roster_changed(&mut self, room: RoomId) {
+        if let Some(open) = self.rooms.get(&room) {
+            let conversation = open.engine.conversation();
+            let name = conversation.members().room_name().map(str::to_owned);
+            let is_member = conversation.graph().is_member(&conversation.me());
             let noted = self.home.change(|state| {
                 if let Some(known) = state.room_mut(&room) {
                     known.name = name.clone().unwrap_or_else(|| known.name.clone());
@@ -312,7 +260,7 @@ impl Driver {
         self.home.state().nick.clone().unwrap_or_else(|| "someone".to_owned())
     }
 
-    fn fresh_names(&mut self) -> (StoreId, u64) {
+    pub(super) fn fresh_names(&mut self) -> (StoreId, u64) {
         let mut store = [0; 16];
         self.rng.fill_bytes(&mut store);
         (StoreId(store), self.rng.next_u64())

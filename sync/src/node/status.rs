@@ -92,6 +92,29 @@ impl Role {
     }
 }
 
+/// A room of the home, as it stands for who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct RoomStatus {
+    /// Which.
+    pub id: RoomId,
+    /// What this home calls it.
+    pub name: String,
+    /// Whether it is open.
+    pub is_open: bool,
+    /// Entries here; none are counted while it is not open.
+    pub entries: u64,
+    /// Messages among them.
+    pub messages: u64,
+    /// Connections to members.
+    pub peers: usize,
+    /// Messages of others that came since who asks was last in it.
+    pub new: u64,
+    /// Whether one of them names us.
+    pub names_us: bool,
+    /// Why it does not work, if it does not.
+    pub trouble: Option<String>,
+}
+
 /// A key that was used from two places at once: a copied home, or one that was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Fork {
@@ -108,6 +131,8 @@ pub struct Status {
     pub room: Option<(RoomId, String)>,
     /// What it is about, in a member's words; not to be shown as they are.
     pub topic: Option<String>,
+    /// All rooms of the home, this one too, in the order in which they came.
+    pub rooms: Vec<RoomStatus>,
     /// Who we are.
     pub me: AuthorKey,
     /// What we want to be called.
@@ -153,14 +178,17 @@ pub struct Status {
 }
 
 impl Driver {
-    pub(super) fn status(&self) -> Status {
+    /// How the node stands for somebody who is in one of its rooms.
+    pub(super) fn status(&self, who: u32) -> Status {
         let now_ms = self.clock.now().monotonic_ms;
-        let engine = self.engine.as_ref();
-        let room = engine.map(|engine| engine.conversation().graph().room());
+        let room = self.room_of(who);
+        let open = room.and_then(|room| self.rooms.get(&room));
+        let engine = open.map(|open| &open.engine);
         let name = room.and_then(|room| self.home.state().room(&room)).map(|room| room.name.clone());
         let mut status = Status {
             room: room.zip(name),
             topic: None,
+            rooms: self.rooms_for(who),
             me: self.home.identity().key(),
             nick: self.nick(),
             is_member: false,
@@ -193,7 +221,8 @@ impl Driver {
             describe(engine, &mut status);
         }
         for peer in &mut status.peers {
-            let traffic = self.connected.get(&peer.address).map(|id| self.transport.traffic(*id));
+            let connection = open.and_then(|open| open.connected.get(&peer.address));
+            let traffic = connection.map(|id| self.transport.traffic(*id));
             let Traffic { sent_bytes, received_bytes } = traffic.unwrap_or_default();
             (peer.sent_bytes, peer.received_bytes) = (sent_bytes, received_bytes);
         }
@@ -203,7 +232,7 @@ impl Driver {
             }
             None => add_unconnected(&self.book, now_ms, |_| false, &mut status),
         }
-        if let Some(keeper) = &self.keeper {
+        if let Some(keeper) = open.and_then(|open| open.keeper.as_ref()) {
             status.behind = keeper.progress.behind.load(Ordering::Relaxed);
             status.documents_in_use = keeper.progress.documents_in_use.load(Ordering::Relaxed);
         }

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 use super::{Events, Listen, Node, NodeEvent, Options, Status};
 use crate::engine::{Command, Event};
 
+mod rooms;
+
 /// A node in a home of its own, with what it told.
 struct Person {
     node: Node,
@@ -21,6 +23,8 @@ fn options() -> Options {
         listen: Listen::At("127.0.0.1:0".parse().unwrap()),
         peers: Vec::new(),
         ticket: None,
+        room: None,
+        all_rooms: true,
         makes_room: true,
         dials: true,
         discovery: crate::discovery::Settings::default(),

@@ -23,6 +23,20 @@ pub struct TransportLimits {
     pub handshakes: usize,
 }
 
+impl TransportLimits {
+    /// With place for the links of so many rooms.
+    #[must_use]
+    pub fn for_rooms(self, rooms: usize) -> Self {
+        let further = rooms.saturating_sub(1);
+        Self {
+            connections: self.connections + further * limits::CONNECTIONS_PER_FURTHER_ROOM,
+            per_address: self.per_address + further * limits::CONNECTIONS_PER_ADDRESS_AND_FURTHER_ROOM,
+            per_loopback: self.per_loopback + further * limits::CONNECTIONS_PER_ADDRESS_AND_FURTHER_ROOM,
+            ..self
+        }
+    }
+}
+
 impl Default for TransportLimits {
     fn default() -> Self {
         Self {

@@ -675,3 +675,12 @@ fn every_reason_fits_a_goodbye() {
     let reasons = [CloseReason::Altered, CloseReason::TooLong(crate::wire::TooLong { announced: 65_535 })];
     assert!(reasons.iter().all(|reason| reason.to_string().len() < BYE_TEXT_BYTES_MAX));
 }
+
+#[test]
+fn each_further_room_makes_place_for_its_links_and_no_handshake_more() {
+    let one = TransportLimits::default();
+    let (none, three) = (one.for_rooms(0), one.for_rooms(3));
+    assert_eq!((none.connections, none.per_address), (one.connections, one.per_address));
+    assert_eq!((three.connections, three.per_address), (one.connections + 12, one.per_address + 4));
+    assert_eq!((three.handshakes, three.handshake_time), (one.handshakes, one.handshake_time));
+}

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use data_encoding::BASE64;
 use replica::archive::VerifyError;
-use replica::id::AuthorKey;
+use replica::id::{AuthorKey, RoomId};
 use replica::order::OrderKey;
 use replica::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -27,10 +27,10 @@ pub(super) enum FromGuest {
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum FromHolder {
     Attached(Attached),
-    /// The ticket's room is not the one that is open.
-    OtherRoom {
-        pid: u32,
-    },
+    /// The room that is meant is none of these.
+    NoSuchRoom(Vec<(RoomId, String)>),
+    /// It is not to be had.
+    NoRoom(Fault),
     Answer(u64, Result<Reply, Fault>),
     Event(NodeEvent),
 }
@@ -45,6 +45,9 @@ pub(super) enum Ask {
     Export,
     Bundle,
     Block { author: AuthorKey, blocked: bool },
+    Switch(RoomId),
+    Join(String),
+    Make(String),
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -78,6 +81,7 @@ impl<'de> Deserialize<'de> for Bytes {
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum Fault {
     NoRoom,
+    TooManyRooms,
     Export,
     NobodyKnocks,
     Say(SayError),
@@ -90,6 +94,7 @@ impl From<NodeError> for Fault {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::NoRoom => Self::NoRoom,
+            NodeError::TooManyRooms => Self::TooManyRooms,
             NodeError::Export => Self::Export,
             NodeError::NobodyKnocks => Self::NobodyKnocks,
             NodeError::Say(error) => Self::Say(error),
@@ -114,6 +119,7 @@ impl From<Fault> for NodeError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::NoRoom => Self::NoRoom,
+            Fault::TooManyRooms => Self::TooManyRooms,
             Fault::Export => Self::Export,
             Fault::NobodyKnocks => Self::NobodyKnocks,
             Fault::Say(error) => Self::Say(error),
@@ -165,7 +171,22 @@ pub(super) fn to_ask(request: Request) -> Option<(Ask, Waiting)> {
             Ask::Block { author, blocked },
             waiting(answer, |reply| if let Reply::Done = reply { Some(()) } else { None }),
         ),
-        Request::Command(..) | Request::Attach { .. } | Request::Detach(_) | Request::Stop(_) => {
+        Request::Switch { room, answer } => (
+            Ask::Switch(room),
+            waiting(answer, |reply| if let Reply::Done = reply { Some(()) } else { None }),
+        ),
+        Request::Join { ticket, answer } => (
+            Ask::Join(ticket.to_string()),
+            waiting(answer, |reply| if let Reply::Done = reply { Some(()) } else { None }),
+        ),
+        Request::Make { name, answer } => {
+            (Ask::Make(name), waiting(answer, |reply| if let Reply::Done = reply { Some(()) } else { None }))
+        }
+        Request::Command(..)
+        | Request::Of(..)
+        | Request::Attach { .. }
+        | Request::Detach(_)
+        | Request::Stop(_) => {
             return None;
         }
     })
@@ -180,9 +201,9 @@ fn waiting<T: Send + 'static>(answer: Answer<T>, read: fn(Reply) -> Option<T>) -
 
 type Replying = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
 
-/// What a guest asks, as a request to the loop, and its reply once there is one.
-pub(super) fn to_request(ask: Ask) -> (Request, Replying) {
-    match ask {
+/// What a guest asks, as a request to the loop, and its reply once there is one. None for a ticket that is none.
+pub(super) fn to_request(ask: Ask) -> Option<(Request, Replying)> {
+    Some(match ask {
         Ask::Page { before, count } => {
             replying(|answer| Request::Page { before, count, answer }, Reply::Page)
         }
@@ -197,7 +218,13 @@ pub(super) fn to_request(ask: Ask) -> (Request, Replying) {
         Ask::Block { author, blocked } => {
             replying(|answer| Request::Block { author, blocked, answer }, |()| Reply::Done)
         }
-    }
+        Ask::Switch(room) => replying(|answer| Request::Switch { room, answer }, |()| Reply::Done),
+        Ask::Make(name) => replying(|answer| Request::Make { name, answer }, |()| Reply::Done),
+        Ask::Join(ticket) => {
+            let ticket = Box::new(ticket.parse().ok()?);
+            replying(|answer| Request::Join { ticket, answer }, |()| Reply::Done)
+        }
+    })
 }
 
 fn replying<T: Send + 'static>(

@@ -40,6 +40,8 @@ pub(super) async fn run(mut stream: UnixStream, number: u32, requests: mpsc::Wea
     drop(loop_);
     let (from, to) = stream.into_split();
     tokio::select! {
+        // Who is not let in still hears why.
+        biased;
         () = write_all(to, frames, &queued) => {}
         () = read_all(from, number, &requests, queue) => {}
         _ = closed => {}
@@ -82,9 +84,12 @@ async fn read_all(
         while answers.try_join_next().is_some() {}
         let request = match frame {
             FromGuest::Attach(_) => return,
-            FromGuest::Command(tag, command) => Request::Command(tag_of_guest(number, tag), command),
+            FromGuest::Command(tag, command) => {
+                let command = Request::Command(tag_of_guest(number, tag), command);
+                Request::Of(number, Box::new(command))
+            }
             FromGuest::Ask(asked, ask) => {
-                let (request, replying) = to_request(ask);
+                let Some((request, replying)) = to_request(ask) else { return };
                 let queue = queue.clone();
                 answers.spawn(async move {
                     let reply = FromHolder::Answer(asked, replying.await);
@@ -93,7 +98,7 @@ async fn read_all(
                         queue.send(Queued::Answer(frame)).await.ok();
                     }
                 });
-                request
+                Request::Of(number, Box::new(request))
             }
         };
         let Some(loop_) = requests.upgrade() else { break };

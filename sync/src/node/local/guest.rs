@@ -9,11 +9,11 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::mpsc;
 
 use crate::limits::{LOCAL_ANSWER_BYTES_MAX, LOCAL_EVENTS_READ_MAX, LOCAL_HELLO_TIME};
-use crate::node::local::asks::{FromGuest, FromHolder, Waiting, to_ask};
+use crate::node::local::asks::{Fault, FromGuest, FromHolder, Waiting, to_ask};
 use crate::node::local::{
     Attach, AttachError, Attached, SOCKET_FILE, greet, is_own, read_frame, short_path, write_frame,
 };
-use crate::node::{NodeEvent, Request};
+use crate::node::{NodeError, NodeEvent, Request};
 
 /// Connects to the process that has a home open.
 ///
@@ -38,7 +38,8 @@ pub(in crate::node) async fn attach(folder: &Path, attach: Attach) -> Result<(Pu
         write_frame(&mut stream, &FromGuest::Attach(attach)).await?;
         match read_frame(&mut stream, LOCAL_ANSWER_BYTES_MAX).await? {
             FromHolder::Attached(attached) => Ok(attached),
-            FromHolder::OtherRoom { pid } => Err(AttachError::OtherRoom { pid }),
+            FromHolder::NoSuchRoom(rooms) => Err(AttachError::NoSuchRoom { rooms }),
+            FromHolder::NoRoom(fault) => Err(refusal(fault)),
             _ => Err(AttachError::NotServed),
         }
     };
@@ -50,6 +51,12 @@ pub(in crate::node) async fn attach(folder: &Path, attach: Attach) -> Result<(Pu
         Err(_) => return Err(AttachError::NotServed),
     };
     Ok((Pump { stream }, attached))
+}
+
+/// Why the room that is meant is not to be had there.
+fn refusal(fault: Fault) -> AttachError {
+    let is_damage = matches!(&fault, Fault::Other { is_damage: true, .. });
+    AttachError::Room { words: NodeError::from(fault).to_string(), is_damage }
 }
 
 fn is_hangup(error: &io::Error) -> bool {

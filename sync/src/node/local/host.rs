@@ -8,18 +8,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use replica::home::rooms_called;
+use replica::id::RoomId;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::conversation::Tag;
 use crate::discovery::rendezvous_of;
-use crate::engine::{Command, Engine, Event, Input};
+use crate::engine::{Command, Event, Input};
 use crate::limits::{GUEST_QUEUE_BYTES_MAX, GUESTS_MAX, LOCAL_PARTING_TIME};
 use crate::node::driver::Driver;
+use crate::node::listeners::{Audience, HANDLE, Listener, Unread};
 use crate::node::local::asks::FromHolder;
 use crate::node::local::{Attach, Attached, SOCKET_FILE, connection, encode, is_own, short_path};
-use crate::node::{NodeEvent, Request};
+use crate::node::{NodeError, NodeEvent, Request};
 use crate::ticket::Ticket;
 
 /// What waits for a guest's socket, in order.
@@ -48,6 +51,7 @@ pub(crate) struct Guest {
 struct Present {
     guest: Guest,
     attach: Attach,
+    listener: Listener,
 }
 
 /// The socket and the guests.
@@ -79,17 +83,54 @@ impl Host {
         Ok(Self { socket, guests: BTreeMap::new(), tasks })
     }
 
-    /// Tells every guest. Whoever reads too slowly is let go: it comes back and reads what it missed.
-    fn tell(&mut self, event: &NodeEvent) {
+    /// Tells every guest whom it concerns. Whoever reads too slowly is let go: it comes back and reads what it missed.
+    fn tell(&mut self, event: &NodeEvent, audience: Audience) {
         if self.guests.is_empty() {
             return;
         }
         let whole = frame(event);
-        self.guests.retain(|number, present| match as_told_to(*number, event) {
-            Told::AsItIs => push(&present.guest, whole.as_ref()),
-            Told::Otherwise(event) => push(&present.guest, frame(&event).as_ref()),
-            Told::Nothing => true,
+        self.guests.retain(|number, present| {
+            match as_told_to(*number, event, audience.has(&present.listener)) {
+                Told::AsItIs => push(&present.guest, whole.as_ref()),
+                Told::Otherwise(event) => push(&present.guest, frame(&event).as_ref()),
+                Told::Nothing => true,
+            }
         });
+    }
+
+    /// Tells every guest what came where it is not.
+    pub(in crate::node) fn tell_news(&mut self, event: impl Fn((RoomId, Unread)) -> NodeEvent) {
+        self.guests.retain(|_, present| {
+            let mut news = present.listener.news().into_iter().map(&event);
+            news.all(|event| push(&present.guest, frame(&event).as_ref()))
+        });
+    }
+
+    /// Takes a guest into a room, and tells it how it stands there.
+    pub(in crate::node) fn seat(&mut self, who: u32, room: RoomId, events: impl Iterator<Item = NodeEvent>) {
+        if let Some(present) = self.guests.get_mut(&who) {
+            present.listener.go(room);
+            for event in events {
+                push(&present.guest, frame(&event).as_ref());
+            }
+        }
+    }
+
+    pub(in crate::node) fn listener(&self, who: u32) -> Option<&Listener> {
+        self.guests.get(&who).map(|present| &present.listener)
+    }
+
+    pub(in crate::node) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.guests.values().map(|present| &present.listener)
+    }
+
+    pub(in crate::node) fn listeners_mut(&mut self) -> impl Iterator<Item = &mut Listener> {
+        self.guests.values_mut().map(|present| &mut present.listener)
+    }
+
+    /// The guests that are in a room, or in none.
+    pub(in crate::node) fn in_room(&self, room: Option<RoomId>) -> impl Iterator<Item = u32> {
+        self.guests.iter().filter(move |(_, present)| present.listener.room == room).map(|(who, _)| *who)
     }
 
     /// Lets every guest have what was told, then ends.
@@ -111,15 +152,16 @@ enum Told {
     Nothing,
 }
 
-/// Outcomes of commands are for whoever gave them.
-fn as_told_to(guest: u32, event: &NodeEvent) -> Told {
-    let NodeEvent::Engine(event) = event else { return Told::AsItIs };
-    let Some(tag) = tag_of(event) else { return Told::AsItIs };
+/// Outcomes of commands are for whoever gave them, wherever it is by now; all else is for who is in the room.
+fn as_told_to(guest: u32, event: &NodeEvent, is_meant: bool) -> Told {
+    let all = if is_meant { Told::AsItIs } else { Told::Nothing };
+    let NodeEvent::Engine(event) = event else { return all };
+    let Some(tag) = tag_of(event) else { return all };
     let mut event = event.clone();
     match &mut event {
         // The loop's own, for somebody who knocked.
-        Event::Refused { .. } if owner(tag) == LOOP => return Told::AsItIs,
-        Event::Draft { tag: theirs, .. } if owner(tag) != guest => *theirs = None,
+        Event::Refused { .. } if owner(tag) == LOOP => return all,
+        Event::Draft { tag: theirs, .. } if owner(tag) != guest && is_meant => *theirs = None,
         _ if owner(tag) != guest => return Told::Nothing,
         Event::Draft { tag: theirs, .. } => *theirs = Some(tag & TAG_MASK),
         Event::Written { tag, .. }
@@ -134,10 +176,13 @@ fn as_told_to(guest: u32, event: &NodeEvent) -> Told {
 }
 
 /// Whether the node's own handle hears of an event.
-fn is_for_handle(event: &NodeEvent) -> bool {
-    let NodeEvent::Engine(event) = event else { return true };
-    tag_of(event).is_none_or(|tag| owner(tag) == 0 || owner(tag) == LOOP)
-        || matches!(event, Event::Draft { .. })
+fn is_for_handle(event: &NodeEvent, is_meant: bool) -> bool {
+    let NodeEvent::Engine(event) = event else { return is_meant };
+    match tag_of(event).map(owner) {
+        Some(HANDLE) => true,
+        None | Some(LOOP) => is_meant,
+        Some(_) => is_meant && matches!(event, Event::Draft { .. }),
+    }
 }
 
 fn tag_of(event: &Event) -> Option<Tag> {
@@ -213,10 +258,15 @@ async fn closed(requests: &mpsc::WeakSender<Request>) {
 impl Driver {
     /// Tells whoever listens: the handle, and every guest.
     pub(in crate::node) fn tell(&mut self, event: NodeEvent) {
+        self.tell_to(event, Audience::Everyone);
+    }
+
+    /// Tells those of them whom it concerns.
+    pub(in crate::node) fn tell_to(&mut self, event: NodeEvent, audience: Audience) {
         if let Some(host) = &mut self.host {
-            host.tell(&event);
+            host.tell(&event, audience);
         }
-        if is_for_handle(&event) {
+        if is_for_handle(&event, audience.has(&self.own)) {
             self.backlog.push_back(event);
         }
     }
@@ -233,79 +283,84 @@ impl Driver {
     }
 
     /// Takes in a guest: tells it how things stand, in the form of what it would have heard since the start.
-    pub(in crate::node) fn on_attach(&mut self, number: u32, attach: Attach, guest: Guest) {
-        let ticket: Option<Ticket> = attach.ticket.as_ref().and_then(|ticket| ticket.parse().ok());
-        let pid = std::process::id();
-        let is_elsewhere =
-            ticket.as_ref().is_some_and(|ticket| self.room().is_some_and(|room| room != ticket.room));
-        if is_elsewhere {
-            send(&guest, &FromHolder::OtherRoom { pid });
-            guest.queue.try_send(Queued::End).ok();
-            return;
-        }
-        self.heed(&attach, ticket);
+    pub(in crate::node) async fn on_attach(&mut self, number: u32, attach: Attach, guest: Guest) {
+        let room = match self.room_for(&attach).await {
+            Ok(room) => room,
+            Err(refusal) => {
+                send(&guest, &refusal);
+                guest.queue.try_send(Queued::End).ok();
+                return;
+            }
+        };
+        self.heed(room, &attach);
         let state = self.home.state();
-        let room = self.room();
-        let mut named = self.options.peers.clone();
+        let mut named = if room == self.room() { self.options.peers.clone() } else { Vec::new() };
         named.extend(room.and_then(|room| state.room(&room)).into_iter().flat_map(|it| it.peers.clone()));
         named.retain(|address| rendezvous_of(address).is_none());
         let attached = Attached {
-            pid,
+            pid: std::process::id(),
             me: self.home.identity().key(),
             room,
-            rooms: state.rooms.iter().map(|room| (room.id, room.name.clone())).collect(),
+            rooms: self.home_rooms(),
             named,
             dials: self.options.dials,
         };
         send(&guest, &FromHolder::Attached(attached));
-        for event in self.so_far() {
-            push(&guest, frame(&event).as_ref());
+        for address in &self.listening {
+            push(&guest, frame(&NodeEvent::Listening(*address)).as_ref());
         }
         if let Some(host) = &mut self.host {
-            host.guests.insert(number, Present { guest, attach });
+            host.guests.insert(number, Present { guest, attach, listener: Listener::default() });
         }
+        room.into_iter().for_each(|room| self.settle_in(number, room));
         self.update_answers();
     }
 
+    /// The room that a guest means, opened.
+    async fn room_for(&mut self, attach: &Attach) -> Result<Option<RoomId>, FromHolder> {
+        let refused = |error: NodeError| FromHolder::NoRoom(error.into());
+        if let Some(ticket) = attach.ticket.as_ref().and_then(|ticket| ticket.parse::<Ticket>().ok()) {
+            self.join(&ticket).await.map_err(refused)?;
+            return Ok(Some(ticket.room));
+        }
+        let rooms = self.home_rooms();
+        let room = match &attach.room {
+            Some(wanted) => match rooms_called(&rooms, wanted).as_slice() {
+                [room] => Some(*room),
+                _ => return Err(FromHolder::NoSuchRoom(rooms)),
+            },
+            None => self.home.state().current_room,
+        };
+        if let Some(room) = room {
+            self.open_room(room).await.map_err(refused)?;
+            self.home
+                .change(|state| state.current_room = Some(room))
+                .map_err(|error| refused(error.into()))?;
+        }
+        Ok(room)
+    }
+
+    fn home_rooms(&self) -> Vec<(RoomId, String)> {
+        self.home.state().rooms.iter().map(|room| (room.id, room.name.clone())).collect()
+    }
+
     /// Does what a guest wants besides being told.
-    fn heed(&mut self, attach: &Attach, ticket: Option<Ticket>) {
+    fn heed(&mut self, room: Option<RoomId>, attach: &Attach) {
         if let Some(nick) = &attach.nick
             && self.home.state().nick.as_ref() != Some(nick)
         {
-            self.on_request(Request::Command(0, Command::SetNick(nick.clone())));
+            self.on_command(room, 0, Command::SetNick(nick.clone()));
         }
-        let mut peers = attach.peers.clone();
-        match ticket {
-            Some(ticket) if self.engine.is_none() => self.next_room = Some(ticket),
-            Some(ticket) => {
-                if let Err(error) = self.keep_ticket(&ticket) {
-                    tracing::warn!(%error, "the ticket was not kept");
-                }
-                peers.extend(ticket.addresses.into_iter().filter(|it| rendezvous_of(it).is_none()));
-                self.use_kept_servers();
-            }
-            None => {}
+        if attach.all_rooms {
+            self.open_all();
         }
         if attach.dials {
             self.book.retry_all(self.clock.now().monotonic_ms);
-            self.handle(Input::Command(0, Command::Redial));
+            self.handle(room, Input::Command(0, Command::Redial));
         }
-        for address in peers {
-            self.on_request(Request::Command(0, Command::Dial(address)));
+        for address in &attach.peers {
+            self.on_command(room, 0, Command::Dial(address.clone()));
         }
-    }
-
-    fn so_far(&self) -> Vec<NodeEvent> {
-        let mut events: Vec<NodeEvent> =
-            self.listening.iter().map(|address| NodeEvent::Listening(*address)).collect();
-        if let Some(id) = self.room() {
-            let name = self.home.state().room(&id).map_or(String::new(), |room| room.name.clone());
-            events.push(NodeEvent::Room { id, name, is_new: false, left: None });
-        }
-        let now = self.clock.now().monotonic_ms;
-        let of_engine = self.engine.iter().flat_map(|engine: &Engine| engine.so_far(now));
-        events.extend(of_engine.map(NodeEvent::Engine));
-        events
     }
 }
 

@@ -17,6 +17,8 @@ fn options() -> Options {
         listen: Listen::Nowhere,
         peers: Vec::new(),
         ticket: None,
+        room: None,
+        all_rooms: true,
         makes_room: true,
         dials: false,
         discovery: crate::discovery::Settings::default(),
@@ -76,6 +78,34 @@ async fn what_a_guest_says_both_hear_and_only_the_guest_hears_of_its_tag() {
     assert_eq!(outcomes, 1, "the guest's tag is the same number as the holder's");
     reads(&mut told, "of the holder").await;
     assert_eq!(guest.status().await.unwrap().messages, 2);
+    guest.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_guest_is_in_the_room_that_it_names_and_nobody_else_is_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut node, mut events) = hold(folder.path()).await;
+    let home = node.status().await.unwrap().room.unwrap().0;
+    node.make_room("work".to_owned()).await.unwrap();
+    let work = node.status().await.unwrap().room.unwrap().0;
+    let named = Options { room: Some(home.to_string()[..8].to_owned()), ..options() };
+    let (mut guest, mut told, attached) = Node::attach(folder.path(), &named).await.unwrap();
+    assert_eq!((attached.room, attached.rooms.len()), (Some(home), 2));
+    guest.command(say("at home")).await.unwrap();
+    reads(&mut told, "at home").await;
+    node.command(say("at work")).await.unwrap();
+    reads(&mut events, "at work").await;
+    assert_eq!(node.status().await.unwrap().room.unwrap().0, work);
+    assert_eq!((node.status().await.unwrap().messages, guest.status().await.unwrap().messages), (1, 1));
+    assert_eq!(guest.page(None, 1).await.unwrap()[0].text, "at home");
+    // Then it goes where the handle is, and hears what is said there.
+    guest.switch(work).await.unwrap();
+    node.command(say("welcome")).await.unwrap();
+    reads(&mut told, "welcome").await;
+    let nowhere = Options { room: Some("nowhere".to_owned()), ..options() };
+    let refused = Node::attach(folder.path(), &nowhere).await;
+    assert!(matches!(refused, Err(AttachError::NoSuchRoom { rooms }) if rooms.len() == 2));
     guest.stop().await;
     node.stop().await;
 }
