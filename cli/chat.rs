@@ -5,6 +5,7 @@ mod delivery;
 mod full;
 mod history;
 mod news;
+mod rooms;
 pub(crate) mod slash;
 mod talk;
 mod typed;
@@ -82,6 +83,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         news: News::default(),
         history: History::default(),
         listening: Vec::new(),
+        was_in_a_room: false,
     };
     if chat.full().is_some() {
         chat.look().await?;
@@ -147,6 +149,7 @@ struct Chat<'a> {
     news: News,
     history: History,
     listening: Vec<std::net::SocketAddr>,
+    was_in_a_room: bool,
 }
 
 /// What happened next.

@@ -16,14 +16,14 @@ use replica_sync::node::{
 use replica_sync::ticket::Ticket;
 
 use crate::client::guest::{Guest, Reached, reach};
-use crate::client::opening::{enter_room, find_room};
+use crate::client::opening::enter_room;
 use crate::failure::{Exit, Failure};
 use crate::text;
 
 mod guest;
 mod opening;
 
-pub(crate) use opening::{Opened, nick_to_set, open_home, open_own_home, user_name};
+pub(crate) use opening::{Opened, find_room, nick_to_set, open_home, open_own_home, user_name};
 
 /// A node, and what it told that nobody has looked at yet: while an answer is awaited, its events must be read, or it
 /// would wait for us.
@@ -182,6 +182,34 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// Goes into another room of the home.
+    pub(crate) async fn switch(&mut self, room: RoomId) -> Result<(), NodeError> {
+        self.ask(async |node| node.switch(room).await).await?;
+        self.settle_in().await
+    }
+
+    /// Keeps a ticket's room and goes into it.
+    pub(crate) async fn join(&mut self, ticket: Ticket) -> Result<(), NodeError> {
+        self.ask(async |node| node.join(ticket.clone()).await).await?;
+        self.settle_in().await
+    }
+
+    /// Makes a room and goes into it.
+    pub(crate) async fn make_room(&mut self, name: String) -> Result<(), NodeError> {
+        self.ask(async |node| node.make_room(name.clone()).await).await?;
+        self.settle_in().await
+    }
+
+    /// What was told of the room before says nothing of this one's log.
+    async fn settle_in(&mut self) -> Result<(), NodeError> {
+        (self.replayed_to, self.replayed) = (0, BTreeSet::new());
+        let status = self.status().await?;
+        if let (Some(guest), Some((room, _))) = (&mut self.guest, &status.room) {
+            guest.enter(*room, status.entries);
+        }
+        Ok(())
     }
 
     pub(crate) async fn block(&mut self, author: AuthorKey, blocked: bool) -> Result<(), NodeError> {

@@ -29,6 +29,11 @@ pub(crate) enum Change {
 }
 
 impl Presence {
+    /// These are there already, and are told of once more.
+    pub(crate) fn of(here: impl Iterator<Item = AuthorKey>) -> Self {
+        Self { here: here.collect(), ..Self::default() }
+    }
+
     /// Takes note of an event. Says who came or left by it.
     pub(crate) fn note(&mut self, event: &Event) -> Option<Change> {
         match event {

@@ -16,6 +16,7 @@ mod paint;
 mod panes;
 pub(crate) mod read_mark;
 mod reading;
+mod rooms;
 mod seek;
 mod terminal;
 #[cfg(test)]

@@ -162,6 +162,63 @@ fn what_is_typed_is_read_elsewhere_and_what_is_said_elsewhere_is_on_the_screen()
 }
 
 #[test]
+fn a_message_in_another_room_is_counted_and_its_number_leads_there() {
+    let ((ann, mut screen), (_bob, mut in_bob), _) = two();
+    let carol = Home::new("carol");
+    let mut in_carol = carol.chat("127.0.0.1:0", &[]);
+    in_carol.say("welcome to carol's");
+    in_carol.reads("welcome to carol's");
+    let ticket = carol.ok(&["invite"]).trim().to_owned();
+    screen.press(&format!("/join {ticket}\r"));
+    screen.shows("welcome to carol's");
+    screen.press("half a th");
+    in_bob.say("bob is waiting");
+    screen.until("that bob's room is counted", |screen| {
+        screen.lines().next().is_some_and(|top| top.contains("home 1"))
+    });
+    assert!(!screen.screen().contains("bob is waiting"));
+    screen.press("\x1b1");
+    screen.shows("bob is waiting");
+    assert!(!screen.screen().contains("half a th"));
+    screen.press("here I am\r");
+    in_bob.reads("here I am");
+    in_carol.say("ann, come back");
+    screen.until("that carol's names us", |screen| {
+        screen.lines().next().is_some_and(|top| top.contains("home 1!"))
+    });
+    screen.press("\x1b2");
+    screen
+        .until("what was typed there", |screen| screen.contains("half a th") && screen.contains("come back"));
+    screen.press("ought\r");
+    in_carol.reads("half a thought");
+    assert!(!in_bob.hears("half a thought", Duration::from_millis(300)));
+    screen.press("\x04");
+    assert_eq!(screen.end(), (0, true));
+    assert_eq!(ann.log().lines().count(), 3, "the last room is the current one");
+}
+
+#[test]
+fn a_room_for_two_lets_in_nobody_else_who_has_its_ticket() {
+    let ((ann, mut screen), (bob, _in_bob), _) = two();
+    screen.press("/dm bob\r");
+    screen.shows("a room for two");
+    let shown = screen.screen();
+    let from = shown.find("replica1").unwrap();
+    let ticket = shown[from..].split("\n\n").next().unwrap();
+    let ticket: String = ticket.chars().filter(char::is_ascii_alphanumeric).collect();
+    screen.press("\x1b");
+    screen
+        .until("the room alone", |screen| screen.contains("#ann+bob") && !screen.contains("a room for two"));
+    screen.press("for bob alone\r");
+    let carol = Home::new("carol");
+    carol.run(&["join", &ticket]);
+    assert_eq!((carol.texts(), &carol.status()["entries"]), (vec![], &0.into()));
+    bob.ok(&["join", &ticket]);
+    assert_eq!(bob.texts(), ["for bob alone"]);
+    assert_eq!(ann.texts(), ["for bob alone"]);
+}
+
+#[test]
 fn what_is_pasted_is_taken_as_text_and_not_as_keys() {
     let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
     screen.press("\x1b[200~one\rtwo\x1b[2J\x07\x03three\x1b[201~");

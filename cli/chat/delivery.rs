@@ -64,6 +64,12 @@ impl Delivery {
         self.held.clear();
     }
 
+    /// Another room is looked at. What was written in the one before is delivered there.
+    pub(crate) fn switched(&mut self) {
+        *self =
+            Self { named: std::mem::take(&mut self.named), left_behind: self.left_behind, ..Self::default() };
+    }
+
     /// Whether somebody holds all of it, or there was nothing to hold.
     pub(crate) fn is_done(&self) -> bool {
         self.written == 0 || self.held.values().any(|held| *held == self.written)

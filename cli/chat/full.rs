@@ -30,6 +30,7 @@ impl Chat<'_> {
                 let rows = self.rows_after(after, up_to).await?;
                 self.full().into_iter().for_each(|tui| tui.app().on_page_down(rows.clone(), up_to));
             }
+            Action::Switch(room) => self.go(room).await?,
             Action::Edit(text) => self.edit(text).await?,
             Action::Quit => return Ok(true),
             Action::Notify { .. } | Action::Redraw | Action::Suspend => {}
@@ -76,10 +77,17 @@ impl Chat<'_> {
         let is_coming = status.peers.iter().any(|peer| peer.missing_here > 0);
         let counts_down = status.peers.iter().any(|peer| peer.retry_ms.is_some());
         let reachable = welcome::reachable(&self.listening);
+        let home = self.client.home.clone();
         let Some(tui) = self.full() else { return Ok(()) };
         let app = tui.app();
         app.progress = progress;
         app.reachable = reachable;
+        for room in status.rooms.iter().filter(|room| room.is_open) {
+            if !app.rooms.knows(&room.id) {
+                let read = read_mark::load(&home, &room.id).map_or(room.messages, |read| read.messages);
+                app.rooms.waits(room.id, room.messages.saturating_sub(read).saturating_sub(room.new));
+            }
+        }
         app.on_status(status);
         if is_coming {
             tui.look_in(PROGRESS_TIME);
@@ -96,6 +104,7 @@ impl Chat<'_> {
 
     /// A room is open: its newest page, and how far it was read.
     pub(super) async fn show_room(&mut self) -> anyhow::Result<()> {
+        self.keep_read();
         let status = self.client.status().await?;
         let rows = match &status.room {
             Some(_) => self.client.page(None, PAGE_ROWS).await?,
@@ -109,6 +118,14 @@ impl Chat<'_> {
 
     /// Gives the terminal back, and keeps how far was read and what is to be shown first next time.
     pub(super) fn leave_screen(&mut self) {
+        if matches!(self.source, Source::Full(_)) {
+            self.keep_read();
+            self.source = Source::Left;
+        }
+    }
+
+    /// Keeps how far the room on the screen was read.
+    fn keep_read(&mut self) {
         let Source::Full(tui) = &mut self.source else { return };
         if let Some(screen) = LastScreen::of(tui.app())
             && let Err(error) = screen.save(&self.client.home)
@@ -121,7 +138,6 @@ impl Chat<'_> {
         {
             tracing::warn!(%error, "how far the room was read was not kept");
         }
-        self.source = Source::Left;
     }
 
     /// Has the text edited with the editor of the owner's choice. The conversation goes on meanwhile.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use replica::entry::Kind;
-use replica::id::AuthorKey;
+use replica::id::{AuthorKey, RoomId};
 use replica::identity::words;
 use replica_sync::book::Trouble;
 use replica_sync::engine::{Event, Row};
@@ -32,6 +32,8 @@ pub(crate) struct News {
     /// Refusals, by their words: whoever refuses is asked again and again, and says the same.
     refusals: BTreeSet<String>,
     strangers: BTreeSet<String>,
+    /// Other rooms of which it was told that something is new there, and those where somebody names us.
+    pub(super) elsewhere: BTreeSet<(RoomId, bool)>,
 }
 
 impl News {
@@ -49,6 +51,12 @@ impl News {
             **shown == wanted || two_words(author) == wanted || text::name(shown) == wanted
         };
         self.knocking.iter().filter(is_meant).map(|(author, _)| *author).collect()
+    }
+
+    /// Another room is looked at, where these agree with us.
+    pub(super) fn enter(&mut self, agreed: impl Iterator<Item = AuthorKey>) {
+        self.agreed = agreed.collect();
+        self.refusals.clear();
     }
 
     /// Whoever it was does not knock any more.
@@ -74,6 +82,12 @@ impl Chat<'_> {
             }
             NodeEvent::Room { name, is_new, left, .. } => {
                 self.on_room(&name, is_new, left.as_deref()).await?
+            }
+            NodeEvent::Elsewhere { id, name, new, names_us } => {
+                self.tell_elsewhere(id, &name, new, names_us)?;
+            }
+            NodeEvent::RoomFailed { name, why, .. } => {
+                self.note(&format!("room \"{}\" does not work: {}", text::name(&name), text::line(&why)))?;
             }
             NodeEvent::Knocking { name, author, address } => {
                 let shown = self.people.shown(&author, Some(&name));
@@ -168,7 +182,10 @@ impl Chat<'_> {
                 }
             }
             Event::Invited { tag, secret, .. } => {
-                self.asked.remove(&tag);
+                // Somebody who went into another room meanwhile finds it by /revoke.
+                if self.asked.remove(&tag).is_none() {
+                    return Ok(());
+                }
                 let ticket = self.client.ticket(Some(secret)).await?;
                 if let Some(tui) = self.full() {
                     tui.app().show_ticket(ticket.to_string());

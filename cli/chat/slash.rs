@@ -44,6 +44,10 @@ pub(crate) enum Slash {
     Revoke(Option<String>),
     Block(String, bool),
     SetOnline(bool),
+    Rooms,
+    /// Into a room of this home, by name, or of a ticket.
+    Join(String),
+    Dm(String),
     Leave,
     Quit,
 }
@@ -61,6 +65,8 @@ pub(crate) const HELP: &str = "\
 /kick NAME          remove somebody; /readmit NAME undoes it; /promote NAME makes an admin
 /revoke [INVITE]    take an invite back; without one, list those that hold
 /block NAME         fold somebody's messages, here only; /unblock NAME shows them
+/rooms              the rooms of this home; /join NAME goes into one, /join TICKET into another
+/dm NAME            make a room for two, and a ticket that lets them alone in
 /leave              end your membership (/quit only closes the program)
 /peer HOST:PORT     dial another peer, from now on
 /peers  /status     how they stand, how this replica stands
@@ -69,10 +75,10 @@ pub(crate) const HELP: &str = "\
 /quit               leave (so does Ctrl+C); what you wrote is kept
 //text              say what begins with a slash";
 
-const WORDS: [&str; 27] = [
+const WORDS: [&str; 29] = [
     "help", "nick", "topic", "me", "who", "whois", "names", "members", "search", "peers", "status", "sync",
-    "invite", "accept", "join", "peer", "kick", "readmit", "promote", "revoke", "block", "unblock", "leave",
-    "quit", "exit", "offline", "online",
+    "invite", "accept", "rooms", "join", "dm", "peer", "kick", "readmit", "promote", "revoke", "block",
+    "unblock", "leave", "quit", "exit", "offline", "online",
 ];
 
 /// The commands, without their slash.
@@ -114,7 +120,9 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
         "search" => Slash::Search(needed("TEXT")?),
         "sync" => Slash::Sync,
         "me" => return Err("Write /me and what you do, as in /me waves".to_owned()),
-        "join" => return Err(JOIN.to_owned()),
+        "rooms" => Slash::Rooms,
+        "join" => Slash::Join(needed("NAME, as /rooms shows it, or TICKET")?),
+        "dm" => Slash::Dm(needed("NAME, as /who shows it")?),
         "kick" => Slash::Act(Act::Kick, needed("NAME, as /who shows it")?),
         "readmit" => Slash::Act(Act::Readmit, needed("NAME, as /who shows it")?),
         "promote" => Slash::Act(Act::Promote, needed("NAME, as /who shows it")?),
@@ -131,7 +139,7 @@ fn command(word: &str, argument: &str) -> Result<Option<Slash>, String> {
         "peer" => {
             let address = needed("HOST:PORT")?;
             if replica_sync::ticket::is_ticket(&address) {
-                return Err(JOIN.to_owned());
+                return Err("A ticket leads into its own room: write /join TICKET".to_owned());
             }
             Slash::Peer(peer_address(&address).map_err(|error| format!("No: {error}."))?)
         }
@@ -158,7 +166,6 @@ fn unknown(word: &str) -> String {
     format!("There is no /{word}; {meant} Nothing was sent; //{word} says it as text.")
 }
 
-const JOIN: &str = "A ticket leads into its own room: /quit, and run `replica join TICKET`";
 
 /// How long an invite holds unless said otherwise.
 const INVITE_SPAN: Duration = Duration::from_secs(7 * 24 * 60 * 60);

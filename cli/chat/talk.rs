@@ -44,7 +44,7 @@ impl Chat<'_> {
         self.ask(Command::Say(text), Asked::Say).await
     }
 
-    async fn ask(&mut self, command: Command, asked: Asked) -> anyhow::Result<()> {
+    pub(super) async fn ask(&mut self, command: Command, asked: Asked) -> anyhow::Result<()> {
         let tag = self.client.command(command).await?;
         self.asked.insert(tag, asked);
         Ok(())
@@ -102,6 +102,9 @@ impl Chat<'_> {
                 })?;
                 self.look_soon();
             }
+            Slash::Rooms => self.tell_rooms().await?,
+            Slash::Join(wanted) => self.join(&wanted).await?,
+            Slash::Dm(who) => self.dm(&who).await?,
             Slash::Leave => self.ask(Command::Leave, Asked::Act).await?,
             Slash::Quit => {}
         }
@@ -202,7 +205,7 @@ impl Chat<'_> {
         Ok(())
     }
 
-    fn not_done(&mut self, error: &failure::Failure) -> anyhow::Result<()> {
+    pub(super) fn not_done(&mut self, error: &failure::Failure) -> anyhow::Result<()> {
         self.note(&format!("Not done: {error}. {}", error.next))?;
         Ok(())
     }

@@ -21,6 +21,9 @@ impl Chat<'_> {
     ) -> anyhow::Result<()> {
         let status = self.client.status().await?;
         self.people = People::of_status(&status);
+        if std::mem::replace(&mut self.was_in_a_room, true) && left.is_none() {
+            self.on_switched(&status);
+        }
         if matches!(self.source, Source::Full(_)) {
             if let Some(left) = left {
                 self.delivery.moved();

@@ -101,6 +101,14 @@ impl Guest {
         self.held = self.held.max(Position::try_from(entries).unwrap_or(Position::MAX));
     }
 
+    /// Goes into a room whose log is so long.
+    pub(super) fn enter(&mut self, room: RoomId, entries: u64) {
+        (self.held, self.here) = (0, BTreeMap::new());
+        self.awaits = Some(room).filter(|_| self.room != Some(room));
+        self.room = Some(room);
+        self.holds(entries);
+    }
+
     pub(super) fn asks(&mut self, tag: Tag, command: Command) {
         // Of the others no outcome is told.
         if !matches!(command, Command::Dial(_) | Command::HangUp | Command::Redial) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use replica::id::AuthorKey;
+use replica::id::{AuthorKey, RoomId};
 use replica::order::OrderKey;
 use replica_sync::engine::{Event, Glimpse, Row, Standing};
 use replica_sync::node::Status;
@@ -21,6 +21,7 @@ use crate::tui::overlay::Overlay;
 use crate::tui::paint::Painter;
 use crate::tui::panes::{Areas, areas};
 use crate::tui::reading::{Arrival, Reading};
+use crate::tui::rooms::Rooms;
 use crate::tui::seek::Seek;
 use crate::tui::theme::Theme;
 use crate::tui::window::{Item, PAGE_ROWS, Window};
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) holders: Holders,
     pub(crate) reading: Reading,
     pub(crate) status: Option<Box<Status>>,
+    /// The rooms of the home, when there are several.
+    pub(crate) rooms: Rooms,
     /// How others can reach us, for who has nobody yet.
     pub(crate) reachable: Vec<String>,
     /// How much of a long history has come.
@@ -82,6 +85,8 @@ pub(crate) enum Action {
         after: OrderKey,
         up_to: Option<OrderKey>,
     },
+    /// Another room is to be gone into.
+    Switch(RoomId),
     /// The text is to be edited with another program.
     Edit(String),
     /// The bell is to be rung, and who is away to be told of this.
@@ -120,6 +125,7 @@ impl App {
             holders: Holders::default(),
             reading: Reading::default(),
             status: None,
+            rooms: Rooms::default(),
             reachable: Vec::new(),
             progress: None,
             glimpses: Vec::new(),
@@ -152,8 +158,10 @@ impl App {
 
     /// Another room is open, of which this is the newest page.
     pub(crate) fn open(&mut self, status: Box<Status>, page: Vec<Row>, asked: usize, read: Option<Read>) {
+        self.rooms.open(status.room.as_ref().map(|(room, _)| *room), &mut self.input, self.reading.unread);
         self.window.clear();
         self.holders = Holders::default();
+        (self.prompt, self.completion, self.awaits_page) = (None, None, false);
         (self.seek, self.view, self.glimpses) = (None, View::End, Vec::new());
         (self.awaits_page, self.is_opening) = (false, false);
         page.iter().for_each(|row| self.holders.reach(row));
@@ -175,6 +183,11 @@ impl App {
 
     /// How the node stands now.
     pub(crate) fn on_status(&mut self, status: Box<Status>) {
+        self.rooms.learn(&status);
+        if !self.rooms.is_open(status.room.as_ref().map(|(room, _)| *room)) {
+            // Of a room that is gone into just now: its page comes with it.
+            return;
+        }
         self.people = People::of_status(&status);
         let members = status.members.iter().filter(|it| it.role.is_member() && it.author != status.me);
         self.holders.set_others(members.map(|it| it.author).collect::<BTreeSet<_>>());
@@ -200,6 +213,11 @@ impl App {
         let draft = |(ms, text): &(u64, String)| Item::Draft { written_ms: *ms, text: text.clone() };
         let tail = self.glimpses.iter().cloned().map(Item::Glimpse).chain(drafts.map(draft)).collect();
         self.window.set_tail(tail);
+    }
+
+    /// In another room there is something new.
+    pub(crate) fn on_elsewhere(&mut self, room: RoomId, new: u64, names_us: bool) {
+        self.rooms.hear(room, new, names_us);
     }
 
     /// Takes note of what the engine tells. Rows go to [`App::on_row`].

@@ -25,6 +25,8 @@ pub(crate) enum Act {
     NamedUp,
     NamedDown,
     Editor,
+    RoomBefore,
+    RoomAfter,
     Redraw,
     Suspend,
     Leave,
@@ -38,7 +40,7 @@ pub(crate) struct Bindable {
 }
 
 /// All of them, with their usual keys.
-pub(crate) const BINDABLE: [Bindable; 16] = [
+pub(crate) const BINDABLE: [Bindable; 18] = [
     bindable(Act::Help, "help", plain(KeyCode::F(1))),
     bindable(Act::Peers, "peers", plain(KeyCode::F(2))),
     bindable(Act::Search, "search", control('f')),
@@ -52,6 +54,8 @@ pub(crate) const BINDABLE: [Bindable; 16] = [
     bindable(Act::NamedUp, "named-up", alt('p')),
     bindable(Act::NamedDown, "named-down", alt('n')),
     bindable(Act::Editor, "editor", control('x')),
+    bindable(Act::RoomBefore, "room-before", Key { alt: true, ..plain(KeyCode::Left) }),
+    bindable(Act::RoomAfter, "room-after", Key { alt: true, ..plain(KeyCode::Right) }),
     bindable(Act::Redraw, "redraw", control('l')),
     bindable(Act::Suspend, "suspend", control('z')),
     bindable(Act::Leave, "leave", control('d')),
@@ -67,6 +71,7 @@ Up Down|what you wrote before
 {unread}|to the first new message
 {late}|to what arrived late, further up
 {named-up} {named-down}|to the message before, or after, that names you
+Alt+1 ... Alt+9|to another room of this home; {room-before} {room-after} on an empty line
 {search}|search through everything
 {peers}|the peers, or not
 {editor}|write with $EDITOR
@@ -196,7 +201,8 @@ impl Key {
     pub(crate) fn is_of_the_line(self) -> bool {
         use KeyCode::{Delete, Down, End, Home, Left, Right, Up};
         let moves = matches!(self.code, Home | End | Up | Down | Left | Right | Delete);
-        self == control('d') || moves && !self.control && !self.alt
+        let is_by_word = matches!(self.code, Left | Right);
+        self == control('d') || moves && !self.control && (!self.alt || is_by_word)
     }
 }
 

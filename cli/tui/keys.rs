@@ -33,6 +33,11 @@ impl App {
         if control && self.on_control_key(key.code) {
             return;
         }
+        if let KeyCode::Char(digit @ '1'..='9') = key.code
+            && key.modifiers.contains(KeyModifiers::ALT)
+        {
+            return self.switch(digit.to_digit(10).and_then(|number| self.rooms.at(number as usize)));
+        }
         match key.code {
             KeyCode::Tab => self.complete(),
             KeyCode::Esc => {
@@ -69,6 +74,8 @@ impl App {
             Act::NamedUp => self.go_to_mention(true),
             Act::NamedDown => self.go_to_mention(false),
             Act::Editor => self.actions.push_back(Action::Edit(self.input.text().to_owned())),
+            Act::RoomBefore => self.switch(self.rooms.beside(false)),
+            Act::RoomAfter => self.switch(self.rooms.beside(true)),
             Act::Redraw => self.actions.push_back(Action::Redraw),
             Act::Suspend => self.actions.push_back(Action::Suspend),
             Act::Leave => self.actions.push_back(Action::Quit),

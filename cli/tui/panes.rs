@@ -91,16 +91,21 @@ impl App {
         self.has_focus && (is_alone || self.areas().pane.is_some())
     }
 
-    /// The line above the conversation, and what stands at its right end.
-    pub(super) fn title(&self) -> (String, String) {
-        let Some(status) = &self.status else { return (" replica".to_owned(), String::new()) };
-        let Some((_, name)) = &status.room else {
-            return (" no room yet".to_owned(), String::new());
-        };
+    /// The line above the conversation: the rooms, the one on the screen by itself, and what stands at its right end.
+    pub(super) fn title(&self, columns: usize) -> ([String; 3], String) {
+        let plain = |words: &str| ([words.to_owned(), String::new(), String::new()], String::new());
+        let Some(status) = &self.status else { return plain(" replica") };
+        let Some((_, name)) = &status.room else { return plain(" no room yet") };
         let order = &status.digest.to_string()[..8];
-        let name = text::name(name);
         let messages = text::count(status.messages, "message");
-        let left = format!(" #{name} · order {order} · {messages}");
+        let state = format!(" · order {order} · {messages}");
+        let left = match self.rooms.line(columns) {
+            None => [format!(" #{}{state}", text::name(name)), String::new(), String::new()],
+            Some([before, open, behind]) => {
+                let width = before.width() + open.width() + behind.width() + state.width();
+                [before, open, if width <= columns { behind + &state } else { behind }]
+            }
+        };
         let people = others(status).map(|author| {
             let sign = if self.is_here(&author) { '●' } else { '○' };
             format!("{} {sign} ", self.people.name(&author))
@@ -146,6 +151,10 @@ impl App {
         if let Some(status) = &self.status {
             if status.is_read_only {
                 parts.push("THE STORE FAILED: READ ONLY".to_owned());
+            }
+            let (waiting, names_us) = self.rooms.waiting();
+            if waiting > 0 && self.areas().title.is_none() {
+                parts.push(format!("{waiting}{} elsewhere", if names_us { "!" } else { "" }));
             }
             parts.push(if self.is_opening { "opening …".to_owned() } else { self.connected(status) });
             if let Some(part) = self.progress {

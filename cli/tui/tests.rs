@@ -10,7 +10,7 @@ use replica::id::{AuthorKey, Digest, EntryId, RoomId};
 use replica::identity::Identity;
 use replica::order::{Clock, OrderKey};
 use replica_sync::engine::{Event, Glimpse, Row, Standing};
-use replica_sync::node::{MemberStatus, PeerStatus, Role, Status};
+use replica_sync::node::{MemberStatus, PeerStatus, Role, RoomStatus, Status};
 
 use super::app::{Action, App, Read};
 use super::theme::{Depth, Theme};
@@ -140,6 +140,21 @@ impl Story {
     }
 }
 
+/// A room of the home; the number is that of its id, and 7 the one that is open.
+pub(super) fn room(number: u8, name: &str, new: u64, names_us: bool) -> RoomStatus {
+    RoomStatus {
+        id: RoomId([number; 32]),
+        name: name.to_owned(),
+        is_open: true,
+        entries: 10,
+        messages: 9,
+        peers: 1,
+        new,
+        names_us,
+        trouble: None,
+    }
+}
+
 pub(super) fn peer(person: u8, address: &str) -> PeerStatus {
     PeerStatus {
         author: Some(key_of(person)),
@@ -211,6 +226,8 @@ impl Shown {
                 "<alt-up>" => self.app.on_key(&KeyEvent::new(KeyCode::Up, KeyModifiers::ALT)),
                 "<tab>" => self.app.on_key(&plain(KeyCode::Tab)),
                 "<esc>" => self.app.on_key(&plain(KeyCode::Esc)),
+                "<alt-left>" => self.app.on_key(&KeyEvent::new(KeyCode::Left, KeyModifiers::ALT)),
+                "<alt-right>" => self.app.on_key(&KeyEvent::new(KeyCode::Right, KeyModifiers::ALT)),
                 "<up>" => self.app.on_key(&plain(KeyCode::Up)),
                 "<down>" => self.app.on_key(&plain(KeyCode::Down)),
                 "<end>" => self.app.on_key(&plain(KeyCode::End)),

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::text;
@@ -19,17 +19,23 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) {
     let theme = &app.theme;
     let buffer = frame.buffer_mut();
     if let Some(title) = areas.title {
-        let (left, right) = app.title();
         let width = usize::from(title.width);
-        let left = cut(&left, width);
+        let ([before, open, behind], right) = app.title(width);
+        let before = cut(&before, width);
+        let open = cut(&open, width.saturating_sub(before.width()));
+        let behind = cut(&behind, width.saturating_sub(before.width() + open.width()));
+        let left = before.width() + open.width() + behind.width();
         // Where the peers are listed they need not be named here as well.
         let right = if areas.pane.is_some() { String::new() } else { right };
-        let right = cut(&right, width.saturating_sub(left.width() + 2));
-        let room = width.saturating_sub(left.width() + right.width() + 5);
+        let right = cut(&right, width.saturating_sub(left + 2));
+        let room = width.saturating_sub(left + right.width() + 5);
         let topic = app.topic().filter(|_| room >= TOPIC_COLUMNS_MIN);
-        let left = topic.map_or(left.clone(), |topic| format!("{left} · {}", cut(&topic, room)));
-        let gap = width.saturating_sub(left.width() + right.width());
-        put(buffer, title, 0, &format!("{left}{:gap$}{right}", ""), theme.bar());
+        let topic = topic.map_or(String::new(), |topic| format!(" · {}", cut(&topic, room)));
+        let gap = width.saturating_sub(left + topic.width() + right.width());
+        let bar = |words: String| Span::styled(words, theme.bar());
+        let open = Span::styled(open, theme.bar().patch(theme.strong()));
+        let line = vec![bar(before), open, bar(behind), bar(format!("{topic}{:gap$}{right}", ""))];
+        put_line(buffer, title, 0, &Line::from(line));
     }
     let welcome = welcome::lines(app, usize::from(areas.log.width));
     let room = usize::from(areas.log.height).saturating_sub(app.laid.lines.len());

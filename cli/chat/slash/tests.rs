@@ -26,6 +26,9 @@ fn commands_are_done() {
         ("/invite", Slash::Invite { expires: Some(INVITE_SPAN), uses: None }),
         ("/invite 1h 3", Slash::Invite { expires: Some(Duration::from_secs(3600)), uses: Some(3) }),
         ("/invite never", Slash::Invite { expires: None, uses: None }),
+        ("/rooms", Slash::Rooms),
+        ("/join work", Slash::Join("work".to_owned())),
+        ("/dm bob", Slash::Dm("bob".to_owned())),
         ("/quit ", Slash::Quit),
     ] {
         assert_eq!(read(line), Meaning::Do(slash), "{line}");
@@ -42,9 +45,16 @@ fn a_typo_gets_the_nearest_and_nothing_is_sent() {
 
 #[test]
 fn what_is_missing_is_named() {
-    for line in
-        ["/nick", "/accept", "/peer", "/peer a b", "/invite soon", "/peer replica1abc", "/nick \u{200b}"]
-    {
+    for line in [
+        "/nick",
+        "/accept",
+        "/peer",
+        "/peer a b",
+        "/invite soon",
+        "/peer replica1abc",
+        "/join",
+        "/nick \u{200b}",
+    ] {
         hint(line);
     }
 }

@@ -300,6 +300,23 @@ fn a_mention_has_a_sign_of_its_own() {
 }
 
 #[test]
+fn several_rooms_stand_at_the_top_with_what_waits_in_them() {
+    let story = morning();
+    let mut status = story.status();
+    status.rooms = vec![
+        room(7, "home", 0, false),
+        room(2, "work", 3, false),
+        room(3, "family", 12, true),
+        room(4, "a quiet room with a long name", 0, false),
+    ];
+    for (name, columns, lines) in
+        [("rooms", 80, 12), ("rooms-wide", 110, 12), ("rooms-narrow", 34, 12), ("rooms-tiny", 20, 6)]
+    {
+        story.open_with(status.clone(), None, columns, lines).check(name);
+    }
+}
+
+#[test]
 fn colours_add_nothing_that_is_not_said_already() {
     let mut plain = partition().open(80, 14);
     let mut colored = partition().open(80, 14);
