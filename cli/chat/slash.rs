@@ -166,6 +166,5 @@ fn unknown(word: &str) -> String {
     format!("There is no /{word}; {meant} Nothing was sent; //{word} says it as text.")
 }
 
-
 /// How long an invite holds unless said otherwise.
 const INVITE_SPAN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
