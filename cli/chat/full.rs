@@ -127,6 +127,9 @@ impl Chat<'_> {
     /// Keeps how far the room on the screen was read.
     fn keep_read(&mut self) {
         let Source::Full(tui) = &mut self.source else { return };
+        if tui.app().is_opening {
+            return;
+        }
         if let Some(screen) = LastScreen::of(tui.app())
             && let Err(error) = screen.save(&self.client.home)
         {

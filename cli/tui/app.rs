@@ -161,8 +161,8 @@ impl App {
         self.rooms.open(status.room.as_ref().map(|(room, _)| *room), &mut self.input, self.reading.unread);
         self.window.clear();
         self.holders = Holders::default();
-        (self.prompt, self.completion, self.awaits_page) = (None, None, false);
-        (self.seek, self.view, self.glimpses) = (None, View::End, Vec::new());
+        (self.prompt, self.completion, self.seek) = (None, None, None);
+        (self.view, self.glimpses) = (View::End, Vec::new());
         (self.awaits_page, self.is_opening) = (false, false);
         page.iter().for_each(|row| self.holders.reach(row));
         let newest = page.first().map(|row| row.key);

@@ -36,21 +36,10 @@ mod patience;
 mod tests;
 mod turns;
 
-pub use event::{CloseReason, DialError, TransportEvent};
+pub use event::{CloseReason, DialError, SendError, TransportEvent};
 pub use listener::ListenError;
 pub(crate) use listener::bind;
 pub use patience::TransportLimits;
-
-/// Why a frame was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// There is no such connection, or it is closing.
-    #[error("the connection is gone")]
-    Gone,
-    /// The peer was too slow; the connection ends with [`CloseReason::TooSlow`].
-    #[error("the peer reads too slowly")]
-    TooSlow,
-}
 
 /// How much a connection carried since its handshake: frames, each with the 16 bytes that seal it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,12 +172,12 @@ impl Transport {
         let id = self.new_id();
         let limits = self.limits;
         let links = self.slots.values().filter(|slot| slot.dialed || slot.is_open()).count();
-        let handle = if links < limits.connections {
-            self.greetings
-                .spawn(async move { greeting::dial(way, offer, limits).await.map_err(Failure::Dialed) })
-        } else {
-            self.greetings.spawn(async { Err(Failure::Dialed(DialError::TooMany)) })
-        };
+        let handle = self.greetings.spawn(async move {
+            let is_full = links >= limits.connections;
+            let dialed =
+                if is_full { Err(DialError::TooMany) } else { greeting::dial(way, offer, limits).await };
+            dialed.map_err(Failure::Dialed)
+        });
         self.tasks.insert(handle.id(), id);
         let (relayed, state) = (matches!(way, Way::Relay(..)), State::Greeting(handle));
         self.slots.insert(id, Slot { address, dialed: true, relayed, author: None, state });

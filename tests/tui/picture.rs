@@ -46,7 +46,8 @@ fn story() -> [String; 2] {
     of_ann.resize(COLUMNS, 14);
     let is_whole = |screen: &str| {
         let ends = |sign: char| screen.lines().filter(|line| line.trim_end().ends_with(sign)).count();
-        screen.contains("↷ late") && screen.contains("here, agreed") && ends('●') >= 3
+        let words = ["↷ late", "here, agreed", "4 messages"];
+        words.iter().all(|words| screen.contains(words)) && ends('●') >= 3
     };
     of_ann.until("what was written in parallel", is_whole);
     // What is told until the next key is not of this story.

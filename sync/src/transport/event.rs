@@ -121,3 +121,14 @@ impl From<io::Error> for DialError {
         }
     }
 }
+
+/// Why a frame was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// There is no such connection, or it is closing.
+    #[error("the connection is gone")]
+    Gone,
+    /// The peer was too slow; the connection ends with [`CloseReason::TooSlow`].
+    #[error("the peer reads too slowly")]
+    TooSlow,
+}
