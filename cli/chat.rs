@@ -273,6 +273,7 @@ fn ask_name(output: &mut Output) -> io::Result<String> {
             return Ok(usual);
         }
         match checked_nick(&line) {
+            Ok(nick) if nick.starts_with('/') => output.note("First a name; commands come after it."),
             Ok(nick) => return Ok(nick),
             Err(wrong) => output.note(&format!("No: {wrong}.")),
         }

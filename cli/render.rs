@@ -47,7 +47,7 @@ impl Renderer {
         let is_naming = row.kind == Kind::Nickname.number();
         let nick = row.nick.as_deref().filter(|_| !is_naming);
         let name = people.shown(&row.author, nick);
-        let mut said = text::lines(&row.text);
+        let said = text::lines(&row.text);
         if !is_message(row) {
             let is_about_somebody = Kind::is_roster(row.kind);
             let said = said.join(" ");
@@ -59,6 +59,8 @@ impl Renderer {
             drawn.push(format!("{time} {late}{}", self.dim(&format!("* {name}: {why}"))));
             return drawn;
         }
+        let does = row.text.strip_prefix("/me ").map(|does| text::lines(&format!("{name} {does}")));
+        let (name, mut said) = does.map_or((name, said), |does| ("*".to_owned(), does));
         let room = " ".repeat(NAME_WIDTH.saturating_sub(name.width()));
         let indent = time.width() + 1 + 2 + NAME_WIDTH.max(name.width());
         if let Some(columns) = self.columns {

@@ -38,6 +38,12 @@ fn no_message_can_draw_a_row_of_its_own() {
 }
 
 #[test]
+fn what_somebody_does_is_told_of_them() {
+    let lines = renderer(false, false).row(&message("/me nods\ntwice"), &People::default());
+    assert_eq!(lines, ["2026-11-22 09:14          * │ ann nods", "                            │ twice"]);
+}
+
+#[test]
 fn what_came_late_is_marked() {
     let late = Row { rows_after: 1, ..message("x") };
     assert_eq!(renderer(false, false).row(&late, &People::default()), ["2026-11-22 09:14 ↷      ann │ x"]);
