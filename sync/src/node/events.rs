@@ -51,7 +51,7 @@ pub enum NodeEvent {
         /// Why.
         why: String,
     },
-    /// Somebody knocks. Let in by [`Node::accept`].
+    /// Somebody knocks. Let in by [`Node::accept`](crate::node::Node::accept).
     Knocking {
         /// Their name, in their word.
         name: String,

@@ -1,0 +1,182 @@
+//! What a person at the full screen waits for: the real program in a pty, with everything on this machine.
+//!
+//! `cargo bench --bench screen`; with `-- --all` on a million messages too, which takes minutes. Prints one figure a
+//! line: name, value, unit.
+
+#![allow(missing_docs, reason = "a program, not a library")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "figures for people; a failure is one to see")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
+use std::fs;
+use std::io::{Read as _, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+fn main() {
+    let all = std::env::args().any(|argument| argument == "--all");
+    for messages in [1_000, 100_000, 1_000_000] {
+        if messages > LONG && !all {
+            println!("left out: {messages} messages; run `cargo bench --bench screen -- --all`");
+            continue;
+        }
+        let home = tempfile::tempdir().unwrap();
+        fill(home.path(), messages);
+        let tell =
+            |name: &str, value: f64, unit: &str| println!("{messages} messages, {name}\t{value:.1}\t{unit}");
+        let mut opened: Vec<f64> = (0..RUNS).map(|_| first_screen(home.path(), b"F1 help")).collect();
+        tell("start to first screen, median", percentile(&mut opened, 50), "ms");
+        let mut whole: Vec<f64> =
+            (0..RUNS).map(|_| first_screen(home.path(), b"nobody else is in")).collect();
+        tell("start to open room, median", percentile(&mut whole, 50), "ms");
+        let mut screen = Screen::start(home.path());
+        screen.shows(b"nobody else is in");
+        let mut rows: Vec<f64> = (0..ROWS).map(|number| screen.say(number)).collect();
+        tell("Enter to own row, median", percentile(&mut rows, 50), "ms");
+        tell("Enter to own row, 99 %", percentile(&mut rows, 99), "ms");
+        tell("at rest, of a core", screen.idle(), "%");
+        screen.leave();
+    }
+}
+
+/// Writes a history, as a pipe does.
+fn fill(home: &Path, messages: usize) {
+    let mut program = Command::new(PROGRAM);
+    program.arg("--home").arg(home).args(["--nick", "ann", "--offline", "--plain", "--quiet"]);
+    let mut running = program.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut input = std::io::BufWriter::new(running.stdin.take().unwrap());
+    for number in 0..messages {
+        writeln!(
+            input,
+            "message number {number} of a long talk among people who like to write a lot of text"
+        )
+        .unwrap();
+    }
+    drop(input);
+    assert!(running.wait().unwrap().success());
+}
+
+/// Milliseconds until a screen shows something. The one before was left in good order.
+fn first_screen(home: &Path, words: &[u8]) -> f64 {
+    let start = Instant::now();
+    let mut screen = Screen::start(home);
+    screen.shows(words);
+    let time = start.elapsed();
+    screen.shows(b"nobody else is in");
+    screen.leave();
+    millis(time)
+}
+
+/// The program on a terminal.
+struct Screen {
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    /// What was written last, for what stands across two reads.
+    tail: Vec<u8>,
+    /// Nothing is read of a terminal that is gone.
+    _terminal: Box<dyn MasterPty + Send>,
+}
+
+impl Screen {
+    fn start(home: &Path) -> Self {
+        let mut program = CommandBuilder::new(PROGRAM);
+        program.arg("--home");
+        program.arg(home);
+        program.args(["--listen", "127.0.0.1:0", "--no-lan", "--no-port-mapping"]);
+        program.env("TERM", "xterm-256color");
+        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let child = pair.slave.spawn_command(program).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (bytes, output) = sync_channel(1_000);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 65_536];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if bytes.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Self { child, keys, output, tail: Vec::new(), _terminal: pair.master }
+    }
+
+    /// Waits until something was written.
+    fn shows(&mut self, words: &[u8]) {
+        while !self.tail.windows(words.len()).any(|part| part == words) {
+            self.tail.extend(self.output.recv_timeout(PATIENCE).unwrap());
+        }
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Types a word that nothing else on the screen has, presses Enter, and waits for its row: milliseconds.
+    fn say(&mut self, number: usize) -> f64 {
+        let letter = |power| char::from(b'A' + u8::try_from(number / power % 26).unwrap());
+        let word = format!("{0}{1}{0}{1}{0}{1}", letter(26), letter(1));
+        word.bytes().for_each(|key| self.press(&[key]));
+        std::thread::sleep(PAUSE);
+        while self.output.try_recv().is_ok() {}
+        self.tail.clear();
+        let start = Instant::now();
+        self.press(b"\r");
+        self.shows(word.as_bytes());
+        millis(start.elapsed())
+    }
+
+    /// How much of a core it takes when nothing happens, in per cent.
+    fn idle(&mut self) -> f64 {
+        std::thread::sleep(PAUSE * 20);
+        let before = self.cpu_ticks();
+        std::thread::sleep(REST);
+        (self.cpu_ticks() - before) / TICKS_PER_SECOND / REST.as_secs_f64() * 100.0
+    }
+
+    fn cpu_ticks(&self) -> f64 {
+        let id = self.child.process_id().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()
+    }
+
+    fn leave(mut self) {
+        self.press(b"\x04");
+        while self.output.recv_timeout(PATIENCE).is_ok() {}
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[(values.len() - 1) * percent / 100]
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_replica");
+
+/// Histories above this take minutes to write.
+const LONG: usize = 100_000;
+
+const RUNS: usize = 7;
+const ROWS: usize = 100;
+
+/// Until everything typed is on the screen.
+const PAUSE: Duration = Duration::from_millis(50);
+
+const REST: Duration = Duration::from_secs(5);
+
+/// Linux counts so, whatever the kernel's own clock.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
