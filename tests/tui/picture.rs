@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::Signal;
+
 use super::Terminal;
 use crate::program::{Home, free_address, repository};
 
@@ -35,6 +37,7 @@ fn story() -> [String; 2] {
     of_bob.shows("welcome bob");
     of_bob.press("thanks\r");
     of_ann.shows("thanks");
+    of_ann.shows("2 messages");
     of_ann.press("\x04");
     assert_eq!(of_ann.end(), (0, true));
     of_bob.shows("ann is gone");
@@ -42,8 +45,12 @@ fn story() -> [String; 2] {
     of_bob.until("what bob wrote alone", |screen| screen.contains("│ bob on the train"));
     ann.send("ann writes offline");
 
+    // What bob wrote is to come while ann looks on: he is not there before her room is open.
+    of_bob.signal(Signal::STOP);
     let mut of_ann = Terminal::chat(&ann, &at, &[]);
     of_ann.resize(COLUMNS, 14);
+    of_ann.shows("ann writes offline");
+    of_bob.signal(Signal::CONT);
     let is_whole = |screen: &str| {
         let ends = |sign: char| screen.lines().filter(|line| line.trim_end().ends_with(sign)).count();
         let words = ["↷ late", "here, agreed", "4 messages"];
