@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -27,13 +28,12 @@ fn main() {
         fill(home.path(), messages);
         let tell =
             |name: &str, value: f64, unit: &str| println!("{messages} messages, {name}\t{value:.1}\t{unit}");
-        let mut opened: Vec<f64> = (0..RUNS).map(|_| first_screen(home.path(), b"F1 help")).collect();
+        let mut opened: Vec<f64> = (0..RUNS).map(|_| first_screen(home.path(), "F1 help")).collect();
         tell("start to first screen, median", percentile(&mut opened, 50), "ms");
-        let mut whole: Vec<f64> =
-            (0..RUNS).map(|_| first_screen(home.path(), b"nobody else is in")).collect();
+        let mut whole: Vec<f64> = (0..RUNS).map(|_| first_screen(home.path(), OPEN)).collect();
         tell("start to open room, median", percentile(&mut whole, 50), "ms");
         let mut screen = Screen::start(home.path());
-        screen.shows(b"nobody else is in");
+        screen.shows(OPEN);
         let mut rows: Vec<f64> = (0..ROWS).map(|number| screen.say(number)).collect();
         tell("Enter to own row, median", percentile(&mut rows, 50), "ms");
         tell("Enter to own row, 99 %", percentile(&mut rows, 99), "ms");
@@ -60,12 +60,12 @@ fn fill(home: &Path, messages: usize) {
 }
 
 /// Milliseconds until a screen shows something. The one before was left in good order.
-fn first_screen(home: &Path, words: &[u8]) -> f64 {
+fn first_screen(home: &Path, words: &str) -> f64 {
     let start = Instant::now();
     let mut screen = Screen::start(home);
     screen.shows(words);
     let time = start.elapsed();
-    screen.shows(b"nobody else is in");
+    screen.shows(OPEN);
     screen.leave();
     millis(time)
 }
@@ -75,8 +75,7 @@ struct Screen {
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
-    /// What was written last, for what stands across two reads.
-    tail: Vec<u8>,
+    parser: vt100::Parser,
     /// Nothing is read of a terminal that is gone.
     _terminal: Box<dyn MasterPty + Send>,
 }
@@ -102,13 +101,20 @@ impl Screen {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        Self { child, keys, output, tail: Vec::new(), _terminal: pair.master }
+        let above_zero = |number| NonZeroU16::new(number).unwrap();
+        let parser = vt100::Parser::new(above_zero(24), above_zero(80), 0);
+        Self { child, keys, output, parser, _terminal: pair.master }
     }
 
-    /// Waits until something was written.
-    fn shows(&mut self, words: &[u8]) {
-        while !self.tail.windows(words.len()).any(|part| part == words) {
-            self.tail.extend(self.output.recv_timeout(PATIENCE).unwrap());
+    /// Waits until something stands on the screen.
+    fn shows(&mut self, words: &str) {
+        self.until(|line| line.contains(words));
+    }
+
+    fn until(&mut self, is_there: impl Fn(&str) -> bool) {
+        while !self.parser.screen().contents().lines().any(&is_there) {
+            let bytes = self.output.recv_timeout(PATIENCE).unwrap();
+            self.parser.process(&bytes);
         }
     }
 
@@ -123,11 +129,10 @@ impl Screen {
         let word = format!("{0}{1}{0}{1}{0}{1}", letter(26), letter(1));
         word.bytes().for_each(|key| self.press(&[key]));
         std::thread::sleep(PAUSE);
-        while self.output.try_recv().is_ok() {}
-        self.tail.clear();
+        self.shows(&word);
         let start = Instant::now();
         self.press(b"\r");
-        self.shows(word.as_bytes());
+        self.until(|line| line.contains(&word) && !line.starts_with('>'));
         millis(start.elapsed())
     }
 
@@ -161,6 +166,9 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[(values.len() - 1) * percent / 100]
 }
+
+/// What an open room says where nobody else is.
+const OPEN: &str = "nobody else is in";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_replica");
 
