@@ -138,8 +138,8 @@ pub const SPEAKING_MS: u64 = 1_000;
 /// Authors of whom it is known how much they said lately.
 pub const PACED_AUTHORS_MAX: usize = 256;
 
-/// What a peer is granted at a time that brings more than half a burst: a few dozen entries.
-pub const PACED_CREDIT_BYTES: usize = 4 * 1024;
+/// What of the window there is for a peer that brings more than half a burst: a few dozen entries.
+pub const WINDOW_PACED_BYTES: usize = 4 * 1024;
 
 /// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;

@@ -1,8 +1,8 @@
 //! How fast anybody may speak while others do.
 //!
 //! Sans-IO. Alone, an author is heard as fast as the disk takes it. While somebody else speaks too, whoever said more
-//! than a burst is to wait: the peer that brings it is granted little, so that what it has to say waits with it and not
-//! here. Nothing is dropped, and nobody is blamed.
+//! than a burst is to wait: the window of the peer that brings it is narrow, so that what it has to say waits with it and
+//! not here. Nothing is dropped, and nobody is blamed.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ impl Pace {
         *said = Said { debt: said.debt(now_ms).saturating_add(entries.saturating_mul(1000)), at_ms: now_ms };
     }
 
-    /// How much more may be granted to whoever brings what an author said, while somebody else speaks. Who only passes it
+    /// How much may be on its way from whoever brings what an author said, while somebody else speaks. Who only passes it
     /// on is never silenced: it held the author back itself, and what it says of its own comes the same way.
     pub(crate) fn allowance(&self, author: &AuthorKey, is_passed_on: bool, now_ms: u64) -> Allowance {
         let burst = ENTRIES_BURST * 1000;
@@ -55,16 +55,19 @@ impl Pace {
         if debt <= burst / 2 || !others.any(|(_, said)| said.at_ms + SPEAKING_MS > now_ms) {
             return Allowance::All;
         }
+        if debt <= burst || is_passed_on {
+            return Allowance::Little;
+        }
         // Whoever speaks now may have gone by then.
-        let until_ms = now_ms + ((debt - burst / 2) / ENTRIES_PER_SECOND).clamp(1, SPEAKING_MS);
-        if debt <= burst || is_passed_on { Allowance::Little(until_ms) } else { Allowance::Nothing(until_ms) }
+        Allowance::Nothing(now_ms + ((debt - burst / 2) / ENTRIES_PER_SECOND).clamp(1, SPEAKING_MS))
     }
 }
 
-/// What may be granted to a peer, and until when that holds.
+/// What a peer may have on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Allowance {
     All,
-    Little(u64),
+    Little,
+    /// Until then.
     Nothing(u64),
 }

@@ -11,7 +11,6 @@ use crate::engine::{Engine, Event};
 use crate::limits::millis;
 use crate::limits::{
     HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
-    WINDOW_OPENS_ENTRIES,
 };
 use crate::penalty::Refused;
 use crate::session::Session;
@@ -201,10 +200,7 @@ impl Engine {
             session.ping_at_rest = true;
         }
         let total = wanted.iter().map(|wanted| wanted.count).sum();
-        session.incoming.want(total, self.now.monotonic_ms);
-        if total >= WINDOW_OPENS_ENTRIES
-            && let Some(bytes) = session.incoming.next_credit()
-        {
+        if let Some(bytes) = session.incoming.want(total, self.now.monotonic_ms) {
             self.send(connection, Frame::Credit(Credit { bytes }));
         }
         self.send_wants(connection, wanted);

@@ -9,7 +9,7 @@ use replica::id::Position;
 
 use crate::conversation::{ConnectionId, Origin, Unit, live_frames};
 use crate::engine::{Engine, Output};
-use crate::limits::BULK_WEIGHT_MAX;
+use crate::limits::{BULK_WEIGHT_MAX, WINDOW_BYTES, WINDOW_PACED_BYTES};
 use crate::pace::Allowance;
 use crate::wire::{Ack, Credit, Data, Frame};
 
@@ -54,13 +54,13 @@ impl Engine {
             let allowance = session.incoming.said_by.map_or(Allowance::All, |author| {
                 self.pace.allowance(&author, author != session.author, now_ms)
             });
-            let (credit, until_ms) = match allowance {
-                Allowance::All => (session.incoming.next_credit(), None),
-                Allowance::Little(until_ms) => (session.incoming.next_paced_credit(), Some(until_ms)),
-                Allowance::Nothing(until_ms) => (None, Some(until_ms)),
+            let (window, until_ms) = match allowance {
+                Allowance::All => (WINDOW_BYTES, None),
+                Allowance::Little => (WINDOW_PACED_BYTES, None),
+                Allowance::Nothing(until_ms) => (0, Some(until_ms)),
             };
             session.incoming.paced_until_ms = until_ms;
-            if let Some(bytes) = credit {
+            if let Some(bytes) = session.incoming.next_credit(window) {
                 sends.push(Output::Send(session.connection, Frame::Credit(Credit { bytes })));
             }
             if let Some(frames) = session.incoming.next_acknowledgement() {

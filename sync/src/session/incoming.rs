@@ -4,8 +4,8 @@ use super::{BTreeMap, Position, Tip};
 use replica::id::AuthorKey;
 
 use crate::limits::{
-    PACED_CREDIT_BYTES, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
-    WINDOW_OVERSHOOT_BYTES, WINDOW_UNASKED_BYTES,
+    TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES,
+    WINDOW_UNASKED_BYTES,
 };
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ pub(crate) struct Incoming {
     pub(crate) received: u64,
     /// Whose entries came over it last, unasked.
     pub(crate) said_by: Option<AuthorKey>,
-    /// When to see whether more may be granted, where that author said much while others speak.
+    /// Until when nothing is granted, where that author said much while others speak.
     pub(crate) paced_until_ms: Option<u64>,
 }
 
@@ -85,11 +85,13 @@ impl Incoming {
         Some(last)
     }
 
-    /// So many entries were asked for.
-    pub(crate) fn want(&mut self, entries: u64, now_ms: u64) {
+    /// So many entries are asked for. Answers what is granted for them with the request, where they are many.
+    pub(crate) fn want(&mut self, entries: u64, now_ms: u64) -> Option<u32> {
         self.wanted = entries;
         self.bulk_since_ms = (entries > 0).then_some(now_ms);
-        self.window = if entries >= WINDOW_OPENS_ENTRIES { WINDOW_BYTES } else { WINDOW_FIRST_BYTES };
+        let is_much = entries >= WINDOW_OPENS_ENTRIES;
+        self.window = if is_much { WINDOW_BYTES } else { WINDOW_FIRST_BYTES };
+        if is_much { self.next_credit(WINDOW_BYTES) } else { None }
     }
 
     /// A frame with a block of so many bytes begins: its number. None if the peer sends more than it may.
@@ -151,27 +153,17 @@ impl Incoming {
         });
     }
 
-    /// How many bytes the peer may send anew, if that is news worth a frame.
-    pub(crate) fn next_credit(&mut self) -> Option<u32> {
-        let bytes = self.grantable();
-        if bytes < self.window / 4 { None } else { self.grant(bytes) }
-    }
-
-    /// What nobody asked for may have less on its way: it would all be heard before what others say.
-    fn grantable(&self) -> usize {
-        self.credit.saturating_sub(WINDOW_BYTES - self.window)
-    }
-
-    fn grant(&mut self, bytes: usize) -> Option<u32> {
+    /// How many bytes the peer may send anew, if that is news worth a frame, where it may have so many on its way at most.
+    /// What nobody asked for may have less: it would all be heard before what others say.
+    pub(crate) fn next_credit(&mut self, at_most: usize) -> Option<u32> {
+        let window = self.window.min(at_most);
+        let bytes = self.credit.saturating_sub(WINDOW_BYTES - window);
+        if bytes == 0 || bytes < window / 4 {
+            return None;
+        }
         self.credit -= bytes;
         self.outstanding -= bytes;
         u32::try_from(bytes).ok()
-    }
-
-    /// The same for a peer that is to bring what it has a little at a time.
-    pub(crate) fn next_paced_credit(&mut self) -> Option<u32> {
-        let bytes = self.grantable().min(PACED_CREDIT_BYTES);
-        if bytes < PACED_CREDIT_BYTES { None } else { self.grant(bytes) }
     }
 
     /// How many frames are durable in all, if that is news.

@@ -1,5 +1,7 @@
 use super::Incoming;
-use crate::limits::{WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES};
+use crate::limits::{
+    WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES, WINDOW_PACED_BYTES,
+};
 
 #[test]
 fn what_is_taken_in_is_acknowledged_once_it_is_durable() {
@@ -33,24 +35,37 @@ fn more_than_the_window_and_its_overshoot_is_refused() {
 #[test]
 fn the_whole_window_is_for_what_was_asked_for() {
     let mut incoming = Incoming::default();
-    assert_eq!(incoming.next_credit(), None);
-    incoming.want(WINDOW_OPENS_ENTRIES, 0);
-    assert_eq!(incoming.next_credit(), u32::try_from(WINDOW_BYTES - WINDOW_FIRST_BYTES).ok());
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
+    assert_eq!(incoming.want(WINDOW_OPENS_ENTRIES, 0), u32::try_from(WINDOW_BYTES - WINDOW_FIRST_BYTES).ok());
     let number = incoming.frame(WINDOW_BYTES).unwrap();
     incoming.bulk(0);
     incoming.taken(number, 1, 1, 0);
     incoming.durable(1);
-    assert_eq!(incoming.next_credit(), u32::try_from(WINDOW_FIRST_BYTES).ok());
-    assert_eq!(incoming.next_credit(), None);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(WINDOW_FIRST_BYTES).ok());
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
 }
 
 #[test]
 fn what_nobody_asked_for_is_granted_little_at_a_time() {
     let mut incoming = Incoming::default();
-    incoming.want(WINDOW_OPENS_ENTRIES - 1, 0);
-    assert_eq!(incoming.next_credit(), None);
+    assert_eq!(incoming.want(WINDOW_OPENS_ENTRIES - 1, 0), None);
     let number = incoming.frame(WINDOW_FIRST_BYTES).unwrap();
     incoming.taken(number, 1, 1, 0);
     incoming.durable(1);
-    assert_eq!(incoming.next_credit(), u32::try_from(WINDOW_FIRST_BYTES).ok());
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(WINDOW_FIRST_BYTES).ok());
+}
+
+#[test]
+fn who_sent_more_than_it_may_is_granted_all_of_it_again_before_it_sends_more() {
+    let mut incoming = Incoming::default();
+    let sent = WINDOW_FIRST_BYTES + WINDOW_OVERSHOOT_BYTES / 2;
+    let number = incoming.frame(sent).unwrap();
+    assert_eq!(incoming.next_credit(WINDOW_PACED_BYTES), None, "nothing of it is done with");
+    incoming.taken(number, 1, 1, 0);
+    incoming.durable(1);
+    let narrowed = WINDOW_FIRST_BYTES - WINDOW_PACED_BYTES;
+    assert_eq!(incoming.next_credit(0), u32::try_from(sent - WINDOW_FIRST_BYTES).ok(), "it has none left");
+    assert_eq!(incoming.next_credit(WINDOW_PACED_BYTES), u32::try_from(WINDOW_PACED_BYTES).ok());
+    assert_eq!(incoming.next_credit(WINDOW_PACED_BYTES), None);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(narrowed).ok());
 }
