@@ -185,9 +185,12 @@ impl Driver {
                 self.make_room_for_knockers().await;
                 continue;
             }
-            match self.step(&mut requests, deadline).await {
-                Step::Request(Some(Request::Stop(done))) => return self.stop(requests, Some(done)).await,
-                Step::Request(None) => return self.stop(requests, None).await,
+            match self.step(Some(&mut requests), deadline).await {
+                Step::Request(Some(Request::Stop(done))) => {
+                    drop(requests);
+                    return self.stop(Some(done)).await;
+                }
+                Step::Request(None) => return self.stop(None).await,
                 Step::Request(Some(request)) => self.on_request(HANDLE, request).await,
                 other => self.on_step(other),
             }
@@ -211,7 +214,7 @@ impl Driver {
     }
 
     /// Waits for the next thing to happen. Every branch is cancel-safe: what is not taken now is taken next time.
-    async fn step(&mut self, requests: &mut mpsc::Receiver<Request>, deadline: Option<u64>) -> Step {
+    async fn step(&mut self, requests: Option<&mut mpsc::Receiver<Request>>, deadline: Option<u64>) -> Step {
         let wait = deadline.map(|deadline| deadline.saturating_sub(self.clock.now().monotonic_ms));
         let backlog = &mut self.backlog;
         let events = &self.events;
@@ -229,7 +232,7 @@ impl Driver {
             }
             (room, kept) = next_kept(rooms, heard) => Step::Kept(room, kept),
             Some(Ok(opened)) = self.opening.join_next(), if !self.opening.is_empty() => Step::Opened(Box::new(opened)),
-            request = requests.recv(), if !requests.is_closed() || !requests.is_empty() => Step::Request(request),
+            request = next_request(requests) => Step::Request(request),
             event = self.transport.next_event(), if is_room_for_more => Step::Network(event),
             told = self.discovery.next() => Step::Found(told),
             Some(Ok(found)) = self.lookups.join_next(), if !self.lookups.is_empty() => Step::LookedUp(found),
@@ -264,8 +267,7 @@ impl Driver {
     }
 
     /// Lets connected peers have what is here and not there, says goodbye, lets the store finish, and ends.
-    async fn stop(mut self, mut requests: mpsc::Receiver<Request>, done: Option<oneshot::Sender<()>>) {
-        requests.close();
+    async fn stop(mut self, done: Option<oneshot::Sender<()>>) {
         let until = self.clock.now().monotonic_ms + millis(HAND_OVER_TIME);
         loop {
             let deadline = self.drain();
@@ -273,7 +275,7 @@ impl Driver {
             if is_over || self.clock.now().monotonic_ms >= until {
                 break;
             }
-            let step = self.step(&mut requests, Some(deadline.map_or(until, |due| due.min(until)))).await;
+            let step = self.step(None, Some(deadline.map_or(until, |due| due.min(until)))).await;
             self.on_step(step);
         }
         self.handle_all(&Command::HangUp);
@@ -293,6 +295,14 @@ impl Driver {
     /// The same, as it is open.
     pub(super) fn current(&self) -> Option<&OpenRoom> {
         self.rooms.get(&self.room()?)
+    }
+}
+
+/// The next request; none once nobody is left to make one.
+async fn next_request(requests: Option<&mut mpsc::Receiver<Request>>) -> Option<Request> {
+    match requests {
+        Some(requests) => requests.recv().await,
+        None => std::future::pending().await,
     }
 }
 

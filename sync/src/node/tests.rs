@@ -3,8 +3,10 @@ use std::time::Duration;
 
 use replica::home::Home;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
-use super::{Events, Listen, Node, NodeEvent, Options, Status};
+use super::driver::Driver;
+use super::{Events, Listen, Node, NodeEvent, Options, Request, Status};
 use crate::engine::{Command, Event};
 
 mod rooms;
@@ -180,6 +182,26 @@ async fn what_was_said_just_before_the_end_reaches_who_is_connected() {
     }
     bob.node.stop().await;
     ann.reads("49").await;
+}
+
+/// A node's loop that is yet to run, with what it is asked and what it tells.
+async fn driver(
+    folder: &TempDir,
+    options: Options,
+) -> (Driver, mpsc::Sender<Request>, mpsc::Receiver<Request>, Events) {
+    let (told, events) = mpsc::channel(super::events::BATCHES_MAX);
+    let (requests, asked) = mpsc::channel(8);
+    let home = Home::open(folder.path()).unwrap();
+    let driver = Driver::start(home, options, told, requests.downgrade()).await.unwrap();
+    (driver, requests, asked, Events::new(events))
+}
+
+#[tokio::test]
+async fn a_node_that_nobody_can_ask_any_more_ends_also_if_it_was_busy_when_they_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let (driver, requests, asked, _events) = driver(&folder, options()).await;
+    drop(requests);
+    tokio::time::timeout(Duration::from_secs(20), driver.run(asked)).await.unwrap();
 }
 
 #[tokio::test]

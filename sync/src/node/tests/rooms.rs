@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use replica::id::RoomId;
 use replica::store::StoreError;
-use tokio::sync::mpsc;
 
 use super::*;
-use crate::node::driver::Driver;
 use crate::node::keeper::Kept;
 use crate::node::{NodeError, Request, RoomStatus};
 use crate::penalty::Refused;
@@ -45,6 +43,16 @@ impl Person {
         })
         .await
     }
+}
+
+/// Ann in a room of her own, which is told too, and in bob's beside it, which she is in now.
+async fn ann_beside_bob() -> (Person, Person, RoomId) {
+    let mut ann = Person::start("ann", quiet()).await;
+    let home = ann.room().await;
+    let mut bob = Person::start("bob", quiet()).await;
+    ann.node.join(bob.invites().await).await.unwrap();
+    ann.until(|event| matches!(event, NodeEvent::Engine(Event::Agreed { .. })).then_some(())).await;
+    (ann, bob, home)
 }
 
 fn quiet() -> Options {
@@ -88,10 +96,7 @@ async fn two_rooms_of_one_home_are_synced_with_different_peers_over_one_listener
 
 #[tokio::test]
 async fn whoever_has_the_secret_of_none_of_the_rooms_gets_nothing() {
-    let mut ann = Person::start("ann", quiet()).await;
-    let mut bob = Person::start("bob", quiet()).await;
-    ann.node.join(bob.invites().await).await.unwrap();
-    ann.until(|event| matches!(event, NodeEvent::Engine(Event::Agreed { .. })).then_some(())).await;
+    let (mut ann, _bob, _) = ann_beside_bob().await;
     let before = ann.rooms().await;
     let peers = vec![ann.address.to_string()];
     let mut mallory = Person::start("mallory", Options { peers, ..quiet() }).await;
@@ -112,12 +117,8 @@ async fn whoever_has_the_secret_of_none_of_the_rooms_gets_nothing() {
 
 #[tokio::test]
 async fn much_that_comes_elsewhere_is_told_together_and_who_is_named_is_told() {
-    let mut ann = Person::start("ann", quiet()).await;
-    let mut bob = Person::start("bob", quiet()).await;
-    let home = ann.room().await;
-    ann.node.join(bob.invites().await).await.unwrap();
+    let (mut ann, mut bob, home) = ann_beside_bob().await;
     let work = bob.room().await;
-    ann.until(|event| matches!(event, NodeEvent::Engine(Event::Agreed { .. })).then_some(())).await;
     ann.node.switch(home).await.unwrap();
     for number in 0..60 {
         bob.says(&format!("number {number}")).await;
@@ -136,12 +137,8 @@ async fn much_that_comes_elsewhere_is_told_together_and_who_is_named_is_told() {
 
 #[tokio::test]
 async fn a_home_is_opened_again_with_all_its_rooms_and_in_the_one_that_was_current() {
-    let mut ann = Person::start("ann", quiet()).await;
-    let mut bob = Person::start("bob", quiet()).await;
-    let home = ann.room().await;
-    ann.node.join(bob.invites().await).await.unwrap();
+    let (ann, mut bob, home) = ann_beside_bob().await;
     let work = bob.room().await;
-    ann.until(|event| matches!(event, NodeEvent::Engine(Event::Agreed { .. })).then_some(())).await;
     ann.node.switch(home).await.unwrap();
     let folder = ann.folder;
     ann.node.stop().await;
@@ -193,10 +190,7 @@ async fn a_room_that_cannot_be_opened_keeps_no_other_from_it() {
 async fn the_store_of_one_room_fails_and_the_other_goes_on() {
     let (folder, mut bob) = (tempfile::tempdir().unwrap(), Person::start("bob", quiet()).await);
     let ticket = bob.invites().await;
-    let (told, events) = mpsc::channel(super::super::events::BATCHES_MAX);
-    let (requests, asked) = mpsc::channel::<Request>(8);
-    let home = Home::open(folder.path()).unwrap();
-    let mut driver = Driver::start(home, quiet(), told, requests.downgrade()).await.unwrap();
+    let (mut driver, requests, asked, mut events) = driver(&folder, quiet()).await;
     let home = driver.room().unwrap();
     driver.join(&ticket).await.unwrap();
     driver.on_kept(ticket.room, Kept::Failed(StoreError::Failed));
@@ -204,7 +198,6 @@ async fn the_store_of_one_room_fails_and_the_other_goes_on() {
     assert!(is_read_only(&ticket.room) && !is_read_only(&home));
     let mut running = tokio::task::JoinSet::new();
     running.spawn(driver.run(asked));
-    let mut events = Events::new(events);
     requests.send(Request::Command(1, Command::Say("still here".to_owned()))).await.unwrap();
     let mut failed = None;
     wait(&mut events, |event| {
