@@ -1,6 +1,5 @@
 //! The chat's side of the full screen: what it wants of the node.
 
-use std::io;
 use std::time::Duration;
 
 use replica::order::OrderKey;
@@ -9,6 +8,7 @@ use replica_sync::node::NodeError;
 
 use crate::chat::typed::{Source, Typed};
 use crate::chat::{Chat, welcome};
+use crate::files;
 use crate::tui::last_screen::LastScreen;
 use crate::tui::{Action, PAGE_ROWS, Purpose, Tui, read_mark};
 
@@ -151,7 +151,8 @@ impl Chat<'_> {
             return Ok(());
         };
         let file = self.client.home.join(format!("message-{}.txt", std::process::id()));
-        write_private(&file, &text)?;
+        // What is in it has not been said yet.
+        files::write(&file, text.as_bytes())?;
         self.full().into_iter().for_each(Tui::pause);
         let (done, mut edited) = tokio::sync::oneshot::channel();
         let path = file.clone();
@@ -177,14 +178,6 @@ impl Chat<'_> {
         }
         Ok(())
     }
-}
-
-/// A file that only its owner reads: what is in it has not been said yet.
-fn write_private(file: &std::path::Path, text: &str) -> io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut open = std::fs::OpenOptions::new();
-    open.write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(text.as_bytes())
 }
 
 /// What happens together is looked at together.

@@ -43,13 +43,9 @@ impl Chat<'_> {
         let rooms: Vec<(RoomId, String)> =
             status.rooms.iter().map(|room| (room.id, text::name(&room.name))).collect();
         let by_number = wanted.parse::<usize>().ok().and_then(|number| rooms.get(number.checked_sub(1)?));
-        match find_room(&rooms, wanted.trim_start_matches('#')) {
-            Ok(room) => self.go(room).await,
-            Err(_) if by_number.is_some() => {
-                let room = by_number.map(|(room, _)| *room);
-                self.go(room.expect("it was just found")).await
-            }
-            Err(error) => self.not_done(&error),
+        match (find_room(&rooms, wanted.trim_start_matches('#')), by_number) {
+            (Ok(room), _) | (Err(_), Some(&(room, _))) => self.go(room).await,
+            (Err(error), None) => self.not_done(&error),
         }
     }
 

@@ -167,9 +167,7 @@ impl App {
         page.iter().for_each(|row| self.holders.reach(row));
         let newest = page.first().map(|row| row.key);
         self.window.replace(page, asked, true);
-        let new_rows = self.window.rows().rev().take_while(|row| read.is_some_and(|read| row.key > read.key));
-        let own = new_rows.filter(|row| row.author == self.me && is_message(row)).count() as u64;
-        let new = read.map_or(0, |read| status.messages.saturating_sub(read.messages).saturating_sub(own));
+        let new = read.map_or(0, |read| self.new_since(&read, status.messages));
         self.reading.resume(read.map(|read| read.key).filter(|_| new > 0), newest);
         if self.reading.new_after.is_some() {
             let new = crate::text::count(new, "new message");
@@ -179,6 +177,19 @@ impl App {
             ));
         }
         self.on_status(status);
+    }
+
+    /// How many messages of others there are below what was read, of so many in all.
+    fn new_since(&self, read: &Read, messages: u64) -> u64 {
+        let rows = self.window.rows().rev().take_while(|row| row.key > read.key);
+        let (own, others): (Vec<&Row>, Vec<&Row>) =
+            rows.filter(|row| is_message(row)).partition(|row| row.author == self.me);
+        let others = others.len() as u64;
+        if !self.window.has_older || self.window.oldest().is_some_and(|oldest| oldest <= read.key) {
+            return others;
+        }
+        // Those above the page can only be reckoned: what came late, above what was read, is among them.
+        others.max(messages.saturating_sub(read.messages).saturating_sub(own.len() as u64))
     }
 
     /// How the node stands now.

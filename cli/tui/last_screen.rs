@@ -2,8 +2,7 @@
 //! home. Losing one loses nothing else.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use replica::id::RoomId;
@@ -11,6 +10,7 @@ use replica_sync::engine::Row;
 use replica_sync::node::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::tui::app::App;
 
 #[cfg(test)]
@@ -48,13 +48,7 @@ impl LastScreen {
     /// When the file cannot be written.
     pub(crate) fn save(&self, home: &Path) -> io::Result<()> {
         let Some((room, _)) = &self.status.room else { return Ok(()) };
-        let path = path(home, room);
-        fs::create_dir_all(path.with_file_name(""))?;
-        let new = path.with_extension("new");
-        let mut file = fs::OpenOptions::new();
-        let mut file = file.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        fs::rename(new, path)
+        files::replace(&path(home, room), &serde_json::to_vec(self)?)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use replica::id::{EntryId, RoomId};
 use replica::order::{Clock, OrderKey};
 
+use crate::files;
 use crate::tui::app::Read;
 
 #[cfg(test)]
@@ -26,11 +27,7 @@ pub(crate) fn load(home: &Path, room: &RoomId) -> Option<Read> {
 /// # Errors
 /// When the file cannot be written.
 pub(crate) fn save(home: &Path, room: &RoomId, read: &Read) -> io::Result<()> {
-    let path = path(home, room);
-    fs::create_dir_all(path.with_file_name(""))?;
-    let new = path.with_extension("new");
-    fs::write(&new, format(read))?;
-    fs::rename(new, path)
+    files::replace(&path(home, room), format(read).as_bytes())
 }
 
 fn format(read: &Read) -> String {

@@ -151,6 +151,16 @@ fn where_a_room_was_left_is_remembered() {
 }
 
 #[test]
+fn what_came_late_while_the_room_was_closed_is_not_below_what_was_read() {
+    let mut story = long();
+    let read = Read { key: story.rows[199].key, messages: 199 };
+    story.says(ANN, 300, "from another terminal");
+    let mut shown = story.open_with(story.status(), Some(read), 80, 24);
+    let screen = shown.screen();
+    assert!(screen.contains("from another terminal") && !screen.contains("new"), "{screen}");
+}
+
+#[test]
 fn a_search_goes_through_everything_there_is() {
     let mut story = Story::new();
     for number in 0..4_000 {
