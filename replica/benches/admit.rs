@@ -1,4 +1,5 @@
 //! What one entry costs on its way from a block into memory, in CPU and in bytes: `cargo bench -p replica -- 100000`.
+//! With `roster`, of invites, which change what is known of who may be here, by one who floods.
 //!
 //! Of CPU the least of some rounds, as this thread used it: a machine with other work to do swings less by that.
 
@@ -10,7 +11,7 @@ use std::process::Command;
 
 use replica::archive::PERIOD_MS;
 use replica::block;
-use replica::entry::{Admit, Body, Entry, Record, Room};
+use replica::entry::{Admit, Body, Entry, Invite, Record, Room};
 use replica::graph::Graph;
 use replica::id::{ChainId, RoomId};
 use replica::identity::{Identity, Purpose};
@@ -24,12 +25,14 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let entries = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
-    if std::env::args().any(|argument| argument == "history") {
-        return write(&history(entries));
+    let has = |word: &str| std::env::args().any(|argument| argument == word);
+    let is_roster = has("roster");
+    if has("history") {
+        return write(&history(entries, is_roster));
     }
     // Made by another process, so that nothing of the making is in this one's memory.
     let made = Command::new(std::env::current_exe().unwrap())
-        .args(["history", &entries.to_string()])
+        .args(["history", &entries.to_string(), if is_roster { "roster" } else { "" }])
         .output()
         .unwrap();
     let (room, blocks) = parse(&made.stdout);
@@ -71,6 +74,7 @@ fn read(room: RoomId, blocks: &[&[u8]]) -> (Graph, Timeline, [f64; 5]) {
         entries.iter().for_each(|entry| _ = graph.admit(entry).unwrap());
         lap(1);
         entries.iter().zip(first..).for_each(|(entry, at)| members.apply(entry, graph.key(at)));
+        assert!(graph.is_member(&graph.creator().unwrap()));
         lap(2);
         graph.settle(graph.len());
         lap(3);
@@ -82,7 +86,7 @@ fn read(room: RoomId, blocks: &[&[u8]]) -> (Graph, Timeline, [f64; 5]) {
 
 /// A room of some people who talk by turns, and sometimes at the same time. Nothing is signed but the cards, which
 /// alone the graph looks at.
-fn history(entries: usize) -> (RoomId, Vec<Vec<u8>>) {
+fn history(entries: usize, is_roster: bool) -> (RoomId, Vec<Vec<u8>>) {
     let person = |number: u8| Identity::from_secret(&[number + 1; 32]);
     let chain = |number: u8| ChainId { author: person(number).key(), incarnation: 7 };
     let chains: Vec<ChainId> = (0..AUTHORS).map(chain).collect();
@@ -117,10 +121,12 @@ fn history(entries: usize) -> (RoomId, Vec<Vec<u8>>) {
         let say = |chain: ChainId| {
             let text =
                 format!("{dice:016x} what people say to one another is some eighty bytes long, {roll:010}");
-            let record = graph.compose(chain, time, &Body::Message(text)).unwrap();
+            let invite = || Body::Invite(Invite { key: person(9).key(), expires_ms: None, uses: None });
+            let body = if is_roster { invite() } else { Body::Message(text) };
+            let record = graph.compose(chain, time, &body).unwrap();
             Entry::new(record, &room, None).unwrap()
         };
-        let who = roll % chains.len();
+        let who = if is_roster { 0 } else { roll % chains.len() };
         let mut said = vec![say(chains[who])];
         // Two who do not see each other's.
         if roll.is_multiple_of(5) {

@@ -23,6 +23,7 @@ mod fork;
 mod index;
 mod roles;
 mod roster;
+mod sets;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,8 @@ pub use fork::Moved;
 use index::Index;
 use roles::Roles;
 pub use roster::Card;
-use roster::{Rosters, SetId};
+use roster::Rosters;
+use sets::SetId;
 
 /// What the graph keeps of an entry.
 #[derive(Clone, Debug)]
@@ -309,8 +311,9 @@ impl Graph {
             self.heads.remove(&at);
             self.heads.extend(undo.heads);
             self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
-            self.rosters.rewind(undo.roster);
-            self.roles.take();
+            if self.rosters.rewind(undo.roster) || self.rosters.names(&node.id) {
+                self.roles.take();
+            }
             self.unplace(node.chain, node.previous(), &undo.placed);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {

@@ -141,6 +141,9 @@ pub const PACED_AUTHORS_MAX: usize = 256;
 /// What of the window there is for a peer that brings more than half a burst: a few dozen entries.
 pub const WINDOW_PACED_BYTES: usize = 4 * 1024;
 
+/// Most invites of one author that a status tells of, the newest: more are no use to anybody.
+pub const INVITES_TOLD_MAX: usize = 64;
+
 /// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 

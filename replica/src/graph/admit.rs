@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::entry::{Admit, Body, Entry, Kind};
-use crate::graph::roster::SetId;
+use crate::graph::sets::SetId;
 use crate::graph::{Admission, Chain, Graph, NO_POSITION, Node, Refusal, Undo, half, position};
 use crate::id::{ChainId, EntryId, Position};
 use crate::identity::{Purpose, verify};
@@ -70,10 +70,7 @@ impl Graph {
         let at = self.len();
         let mark = self.rosters.mark();
         let roster = match roster_body {
-            Some(body) => {
-                self.roles.take();
-                self.rosters.extend(past, entry, body, at)
-            }
+            Some(body) => self.rosters.extend(past, entry, body, at),
             None => past,
         };
         let chain = match previous {
@@ -109,6 +106,14 @@ impl Graph {
             others_end: position(self.others.len()),
             roster,
         });
+        if self.rosters.names(&entry.id()) {
+            self.roles.take();
+        }
+        if Kind::is_roster(record.kind)
+            && let Some(roles) = self.roles.take().and_then(|roles| roles.with_newest(self))
+        {
+            self.roles = roles.into();
+        }
         at
     }
 

@@ -3,13 +3,14 @@
 //! Whether an entry is valid never depends on this; what it means does. Admins rank by the order key of the promotion
 //! that made them one, the creator above all. Ranks are walked downwards: what an admin did counts unless somebody
 //! above removed them and had not seen it. So of two who remove each other the higher one wins, and nobody wins by
-//! claiming to have been first. Then admissions are walked in order: each counts if whoever wrote it was in by what
-//! counts.
+//! claiming to have been first. Then admissions are walked, causes first: each counts if whoever wrote it was in by
+//! what counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::Invite;
-use crate::graph::roster::{Act, Index, Rosters, SetId};
+use crate::graph::roster::{Act, Index, Rosters};
+use crate::graph::sets::SetId;
 use crate::graph::{Graph, Position};
 use crate::id::{AuthorKey, EntryId};
 use crate::order::OrderKey;
@@ -23,8 +24,6 @@ pub(super) struct Roles {
     terms: BTreeMap<AuthorKey, Vec<Term>>,
     /// Admissions that count; not worked out where nobody was removed, because then all do.
     admissions: BTreeSet<Index>,
-    /// Invites taken back by who may.
-    revoked: BTreeSet<EntryId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +36,28 @@ struct Term {
 impl Roles {
     pub(super) fn of(graph: &Graph) -> Self {
         let mut fold = Fold { graph, rosters: &graph.rosters, roles: Self::default() };
-        let mut by_key: Vec<Index> = (0..fold.rosters.entries().len()).collect();
-        by_key.sort_unstable_by_key(|&index| fold.key(index));
-        fold.walk_ranks(&by_key);
+        fold.walk_ranks();
         if !fold.roles.removals.is_empty() {
-            fold.walk_admissions(&by_key);
+            (0..fold.rosters.entries().len()).for_each(|index| fold.walk_admission(index));
         }
-        fold.walk_revocations(&by_key);
         fold.roles
+    }
+
+    /// The same with one roster entry more, the newest. None if it may change what counts of those before it, which only
+    /// an admin's word does: of anybody else's, however many they write, each costs the same.
+    pub(super) fn with_newest(self, graph: &Graph) -> Option<Self> {
+        let index = graph.rosters.entries().len() - 1;
+        let entry = &graph.rosters.entries()[index];
+        match entry.act {
+            Act::Found => return None,
+            Act::Promote(_) | Act::Remove(_) if self.terms.contains_key(&entry.author) => return None,
+            _ => {}
+        }
+        let mut fold = Fold { graph, rosters: &graph.rosters, roles: self };
+        if !fold.roles.removals.is_empty() {
+            fold.walk_admission(index);
+        }
+        Some(fold.roles)
     }
 }
 
@@ -56,23 +69,17 @@ struct Fold<'a, R> {
 }
 
 impl Fold<'_, Roles> {
-    fn walk_ranks(&mut self, by_key: &[Index]) {
-        let mut ahead: BTreeMap<OrderKey, (AuthorKey, Option<Index>)> = BTreeMap::new();
-        let mut acts: BTreeMap<AuthorKey, Vec<Index>> = BTreeMap::new();
-        for &index in by_key {
-            let entry = &self.rosters.entries()[index];
-            match entry.act {
-                Act::Found => drop(ahead.insert(self.key(index), (entry.author, None))),
-                Act::Promote(_) | Act::Remove(_) => acts.entry(entry.author).or_default().push(index),
-                _ => {}
-            }
-        }
+    fn walk_ranks(&mut self) {
+        let Some(first) = self.rosters.entries().first() else { return };
+        let mut ahead = BTreeMap::from([(self.key(0), (first.author, None))]);
         let mut counted: BTreeSet<Index> = BTreeSet::new();
         // A promotion stands above what its promoter's term rests on, so no rank that is still to come is higher.
         while let Some((rank, (author, promotion))) = ahead.pop_first() {
             let term = Term { rank, promotion };
             self.roles.terms.entry(author).or_default().push(term);
-            for &act in acts.get(&author).into_iter().flatten() {
+            let mut acts = self.rosters.judgements(&author).to_vec();
+            acts.sort_unstable_by_key(|&act| self.key(act));
+            for act in acts {
                 if !self.is_within(&author, &term, act) || !counted.insert(act) {
                     continue;
                 }
@@ -103,32 +110,16 @@ impl Fold<'_, Roles> {
         self.terms(author).any(|term| term.rank < *rank && !self.has_ended(author, term, past))
     }
 
-    fn walk_admissions(&mut self, by_key: &[Index]) {
-        for &index in by_key {
-            let entry = &self.rosters.entries()[index];
-            let counts = match entry.act {
-                Act::Found => true,
-                Act::Admit { .. } => self.counts(&entry.author, entry.at, self.rosters.past(index)),
-                _ => false,
-            };
-            if counts {
-                self.roles.admissions.insert(index);
-            }
-        }
-    }
-
-    fn walk_revocations(&mut self, by_key: &[Index]) {
-        let publishers: BTreeMap<EntryId, AuthorKey> =
-            self.rosters.invites().map(|(author, id, _)| (id, author)).collect();
-        for &index in by_key {
-            let entry = &self.rosters.entries()[index];
-            let past = self.rosters.past(index);
-            if let Act::Revoke(invite) = entry.act
-                && self.counts(&entry.author, entry.at, past)
-                && (publishers.get(&invite) == Some(&entry.author) || self.is_admin_in(&entry.author, past))
-            {
-                self.roles.revoked.insert(invite);
-            }
+    /// Looks at an admission, after all those in its past.
+    fn walk_admission(&mut self, index: Index) {
+        let entry = &self.rosters.entries()[index];
+        let counts = match entry.act {
+            Act::Found => true,
+            Act::Admit { .. } => self.counts(&entry.author, entry.at, self.rosters.past(index)),
+            _ => false,
+        };
+        if counts {
+            self.roles.admissions.insert(index);
         }
     }
 }
@@ -262,7 +253,7 @@ impl Graph {
         self.fold().counts(&self.chain(at).author, at, self.nodes[at as usize].roster)
     }
 
-    /// All invites ever published: by whom, the entry, and what it says.
+    /// All invites ever published, those that came last first: by whom, the entry, and what it says.
     pub fn invites(&self) -> impl Iterator<Item = (AuthorKey, EntryId, Invite)> {
         self.rosters.invites()
     }
@@ -271,7 +262,15 @@ impl Graph {
     #[must_use]
     pub fn is_revoked(&self, invite: &EntryId) -> bool {
         let publisher = self.position(invite).map(|at| self.chain(at).author);
-        self.roles().revoked.contains(invite) || publisher.is_some_and(|publisher| self.is_out(&publisher))
+        let fold = self.fold();
+        let takes_back = |&index: &Index| {
+            let entry = &self.rosters.entries()[index];
+            let past = self.rosters.past(index);
+            (publisher == Some(entry.author) || fold.is_admin_in(&entry.author, past))
+                && fold.counts(&entry.author, entry.at, past)
+        };
+        self.rosters.revocations(invite).iter().any(takes_back)
+            || publisher.is_some_and(|publisher| self.is_out(&publisher))
     }
 
     /// The newest entries of someone's chains: what a removal names as seen.

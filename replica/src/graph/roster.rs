@@ -1,58 +1,18 @@
 //! Who is a member, in the past of any entry.
 //!
-//! Each entry keeps the set of roster entries (admissions, departures, invites, roles, removals) in its past. Sets are bitmaps over
-//! the roster entries in the order they came, in chunks that sets share, and equal sets are one set; so a set costs a
-//! few hundred bytes however many members there are, and most entries make no new one.
+//! Each entry keeps the set of roster entries (admissions, departures, invites, roles, removals) in its past, by their
+//! number in the order they came. Sets share what they have alike ([`Sets`]), so one costs a few hundred bytes however
+//! many roster entries there are, and most entries make no new one.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::{Body, Entry, Invite, Remove};
+use crate::graph::sets::{EMPTY, SetId, Sets};
 use crate::id::{AuthorKey, EntryId, Position};
 use crate::identity::Signature;
 
-/// Roster entries in one shared chunk of a set.
-const CHUNK_BITS: usize = 1024;
-
-type Chunk = [u64; CHUNK_BITS / 64];
-
-/// A set of roster entries; equal sets have equal numbers.
-pub(super) type SetId = u32;
-
 /// Index of a roster entry.
 pub(super) type Index = usize;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Set(Vec<Arc<Chunk>>);
-
-impl Set {
-    fn contains(&self, index: Index) -> bool {
-        let bit = index % CHUNK_BITS;
-        self.0.get(index / CHUNK_BITS).is_some_and(|chunk| chunk[bit / 64] >> (bit % 64) & 1 == 1)
-    }
-
-    fn with(&self, index: Index) -> Self {
-        let mut set = self.clone();
-        let (chunk, bit) = (index / CHUNK_BITS, index % CHUNK_BITS);
-        while set.0.len() <= chunk {
-            set.0.push(Arc::new([0; CHUNK_BITS / 64]));
-        }
-        Arc::make_mut(&mut set.0[chunk])[bit / 64] |= 1 << (bit % 64);
-        set
-    }
-
-    fn union(&self, other: &Self) -> Self {
-        let (longer, shorter) = if self.0.len() < other.0.len() { (other, self) } else { (self, other) };
-        let mut union = longer.clone();
-        for (mine, theirs) in union.0.iter_mut().zip(&shorter.0) {
-            if !Arc::ptr_eq(mine, theirs) && mine != theirs {
-                let both: Vec<u64> = mine.iter().zip(theirs.iter()).map(|(a, b)| a | b).collect();
-                Arc::make_mut(mine).copy_from_slice(&both);
-            }
-        }
-        union
-    }
-}
 
 /// One entry that says who may be here.
 #[derive(Debug)]
@@ -102,14 +62,24 @@ impl RosterEntry {
 }
 
 /// All roster entries and the sets of them that entries have in their past.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rosters {
     entries: Vec<RosterEntry>,
     by_subject: BTreeMap<AuthorKey, Vec<Index>>,
-    by_invite: BTreeMap<EntryId, Index>,
-    sets: Vec<Set>,
-    interned: HashMap<Set, SetId>,
-    unions: HashMap<(SetId, SetId), SetId>,
+    by_invite: BTreeMap<EntryId, About>,
+    /// Promotions and removals, by who says so.
+    by_judge: BTreeMap<AuthorKey, Vec<Index>>,
+    /// Entries that removals name as seen, which may be yet to come.
+    named: BTreeSet<EntryId>,
+    sets: Sets,
+}
+
+/// What there is about an invite.
+#[derive(Debug, Default)]
+struct About {
+    published: Option<Index>,
+    uses: u32,
+    revocations: Vec<Index>,
 }
 
 /// One step of a member's way into the room.
@@ -125,37 +95,10 @@ pub struct Card {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark(usize);
 
-impl Default for Rosters {
-    fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            by_subject: BTreeMap::new(),
-            by_invite: BTreeMap::new(),
-            sets: vec![Set::default()],
-            interned: HashMap::from([(Set::default(), 0)]),
-            unions: HashMap::new(),
-        }
-    }
-}
-
 impl Rosters {
     /// The union of several sets.
     pub(super) fn union(&mut self, sets: impl Iterator<Item = SetId>) -> SetId {
-        sets.reduce(|a, b| self.union_of(a, b)).unwrap_or(0)
-    }
-
-    fn union_of(&mut self, a: SetId, b: SetId) -> SetId {
-        if a == b {
-            return a;
-        }
-        let pair = (a.min(b), a.max(b));
-        if let Some(&known) = self.unions.get(&pair) {
-            return known;
-        }
-        let union = self.sets[a as usize].union(&self.sets[b as usize]);
-        let id = self.intern(union);
-        self.unions.insert(pair, id);
-        id
+        sets.fold(EMPTY, |union, set| self.sets.union(union, set))
     }
 
     /// The set an entry has with itself in it, which is taken in.
@@ -178,29 +121,24 @@ impl Rosters {
         if let Some(subject) = new.subject() {
             self.by_subject.entry(subject).or_default().push(index);
         }
-        if let Act::Invite { id, .. } = new.act {
-            self.by_invite.insert(id, index);
+        if let Act::Remove(remove) = &new.act {
+            self.named.extend(&remove.seen);
+        }
+        match new.act {
+            Act::Promote(_) | Act::Remove(_) => self.by_judge.entry(new.author).or_default().push(index),
+            Act::Invite { id, .. } => self.by_invite.entry(id).or_default().published = Some(index),
+            Act::Admit { invite: Some(invite), .. } => self.by_invite.entry(invite).or_default().uses += 1,
+            Act::Revoke(invite) => self.by_invite.entry(invite).or_default().revocations.push(index),
+            _ => {}
         }
         self.entries.push(new);
-        let set = self.sets[past as usize].with(index);
-        self.intern(set)
-    }
-
-    fn intern(&mut self, set: Set) -> SetId {
-        if let Some(&id) = self.interned.get(&set) {
-            return id;
-        }
-        let id = SetId::try_from(self.sets.len()).expect("fewer sets than entries");
-        self.sets.push(set.clone());
-        self.interned.insert(set, id);
-        id
+        self.sets.with(past, index)
     }
 
     /// Whether someone was a member by a set: some admission of theirs counts, that is, has every departure of theirs
     /// in its past.
     pub(super) fn is_member(&self, author: &AuthorKey, set: SetId) -> bool {
-        let set = &self.sets[set as usize];
-        self.fold(author, |index| set.contains(index), |index| set.contains(index))
+        self.fold(author, |index| self.contains(set, index), |index| self.contains(set, index))
     }
 
     /// Whether someone is a member by everything but removals.
@@ -211,8 +149,7 @@ impl Rosters {
     /// Whether a set has an admission of someone's that counts by everything: who has it in their past is a member,
     /// whatever else they have seen of what is here.
     pub(super) fn keeps_member(&self, author: &AuthorKey, set: SetId) -> bool {
-        let set = &self.sets[set as usize];
-        self.fold(author, |index| set.contains(index), |_| true)
+        self.fold(author, |index| self.contains(set, index), |_| true)
     }
 
     fn fold(
@@ -247,7 +184,7 @@ impl Rosters {
 
     /// Whether a set has a roster entry.
     pub(super) fn contains(&self, set: SetId, index: Index) -> bool {
-        self.sets[set as usize].contains(index)
+        self.sets.contains(set, index)
     }
 
     /// Whether one roster entry is in another's past.
@@ -262,24 +199,39 @@ impl Rosters {
 
     /// An invite that a set contains.
     pub(super) fn invite_in(&self, id: &EntryId, set: SetId) -> Option<Invite> {
-        let index = *self.by_invite.get(id)?;
+        let index = self.by_invite.get(id)?.published?;
         match self.entries[index].act {
             Act::Invite { invite, .. } if self.contains(set, index) => Some(invite),
             _ => None,
         }
     }
 
-    /// All invites: who published each, its entry's id, and what it says.
+    /// All invites, those that came last first: who published each, its entry's id, and what it says.
     pub(super) fn invites(&self) -> impl Iterator<Item = (AuthorKey, EntryId, Invite)> {
-        self.by_invite.values().filter_map(|&index| match &self.entries[index].act {
-            Act::Invite { id, invite } => Some((self.entries[index].author, *id, *invite)),
+        self.entries.iter().rev().filter_map(|entry| match &entry.act {
+            Act::Invite { id, invite } => Some((entry.author, *id, *invite)),
             _ => None,
         })
     }
 
+    /// How many admissions cite an invite.
     pub(super) fn uses(&self, invite: &EntryId) -> u32 {
-        let is_use = |entry: &&RosterEntry| matches!(&entry.act, Act::Admit { invite: Some(used), .. } if used == invite);
-        u32::try_from(self.entries.iter().filter(is_use).count()).unwrap_or(u32::MAX)
+        self.by_invite.get(invite).map_or(0, |about| about.uses)
+    }
+
+    /// The entries that take an invite back.
+    pub(super) fn revocations(&self, invite: &EntryId) -> &[Index] {
+        self.by_invite.get(invite).map_or(&[], |about| &about.revocations)
+    }
+
+    /// Whether a removal may name an entry as seen.
+    pub(super) fn names(&self, id: &EntryId) -> bool {
+        self.named.contains(id)
+    }
+
+    /// The promotions and removals by someone.
+    pub(super) fn judgements(&self, author: &AuthorKey) -> &[Index] {
+        self.by_judge.get(author).map_or(&[], Vec::as_slice)
     }
 
     /// From each member's first admission to its admitter's, which came before it, up to the creator.
@@ -305,23 +257,41 @@ impl Rosters {
         Mark(self.entries.len())
     }
 
-    /// Forgets the roster entries after a mark. Sets are about indices alone, so those made meanwhile stay right for
+    /// Forgets the roster entries after a mark, and says whether there were any. Sets are about indices alone, so those made meanwhile stay right for
     /// the entries that take the indices next.
-    pub(super) fn rewind(&mut self, mark: Mark) {
-        while self.entries.len() > mark.0 {
-            let Some(entry) = self.entries.pop() else { return };
-            let index = self.entries.len();
-            if let Some(subject) = entry.subject()
-                && let Some(indices) = self.by_subject.get_mut(&subject)
-            {
-                indices.retain(|other| *other != index);
-                if indices.is_empty() {
-                    self.by_subject.remove(&subject);
-                }
+    pub(super) fn rewind(&mut self, mark: Mark) -> bool {
+        let is_less = self.entries.len() > mark.0;
+        for entry in self.entries.split_off(mark.0).into_iter().rev() {
+            if let Some(subject) = entry.subject() {
+                take_last(&mut self.by_subject, &subject);
             }
-            if let Act::Invite { id, .. } = entry.act {
-                self.by_invite.remove(&id);
+            match entry.act {
+                Act::Promote(_) | Act::Remove(_) => take_last(&mut self.by_judge, &entry.author),
+                Act::Invite { id, .. } => self.amend(&id, |about| about.published = None),
+                Act::Admit { invite: Some(invite), .. } => self.amend(&invite, |about| about.uses -= 1),
+                Act::Revoke(invite) => self.amend(&invite, |about| _ = about.revocations.pop()),
+                _ => {}
             }
+        }
+        is_less
+    }
+
+    /// Changes what there is about an invite, which may be nothing any more.
+    fn amend(&mut self, invite: &EntryId, change: impl FnOnce(&mut About)) {
+        let Some(about) = self.by_invite.get_mut(invite) else { return };
+        change(about);
+        if about.published.is_none() && about.uses == 0 && about.revocations.is_empty() {
+            self.by_invite.remove(invite);
+        }
+    }
+}
+
+/// Forgets the newest roster entry of someone.
+fn take_last(by_key: &mut BTreeMap<AuthorKey, Vec<Index>>, key: &AuthorKey) {
+    if let Some(indices) = by_key.get_mut(key) {
+        indices.pop();
+        if indices.is_empty() {
+            by_key.remove(key);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How a node stands.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::book::{Book, Known, Trouble};
 use crate::discovery::MeansStatus;
 use crate::engine::{Engine, Standing};
+use crate::limits::INVITES_TOLD_MAX;
 use crate::node::driver::Driver;
 use crate::penalty::Refusals;
 use crate::transport::Traffic;
@@ -264,7 +266,14 @@ fn describe(engine: &Engine, status: &mut Status) {
         MemberStatus { author: *key, nick, role: role(key) }
     };
     status.members = members.people().map(member).collect();
-    let mut invites: Vec<_> = graph.invites().filter(|(_, id, _)| !graph.is_revoked(id)).collect();
+    let mut told: BTreeMap<AuthorKey, usize> = BTreeMap::new();
+    let is_told = |(by, id, _): &(AuthorKey, EntryId, Invite)| {
+        let told = told.entry(*by).or_default();
+        let is_told = *told < INVITES_TOLD_MAX && !graph.is_revoked(id);
+        *told += usize::from(is_told);
+        is_told
+    };
+    let mut invites: Vec<_> = graph.invites().filter(is_told).collect();
     invites.sort_unstable_by_key(|(_, id, _)| graph.position(id));
     let invite = |(by, id, invite): (AuthorKey, EntryId, Invite)| InviteStatus {
         id,

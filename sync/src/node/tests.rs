@@ -2,12 +2,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use replica::home::Home;
+use replica::identity::Identity;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::driver::Driver;
 use super::{Events, Listen, Node, NodeEvent, Options, Request, Status};
 use crate::engine::{Command, Event};
+use crate::limits::INVITES_TOLD_MAX;
+use crate::ticket::Ticket;
 
 mod rooms;
 
@@ -52,6 +55,17 @@ impl Person {
         })
         .await;
         Self { node, events, address, folder }
+    }
+
+    /// A ticket to the room that the person is in, for anyone.
+    async fn invites(&mut self) -> Ticket {
+        self.node.command(Command::Invite { expires_ms: None, uses: None }).await.unwrap();
+        let invited = |event| match event {
+            NodeEvent::Engine(Event::Invited { secret, .. }) => Some(secret),
+            _ => None,
+        };
+        let secret = self.until(invited).await;
+        self.node.ticket(Some(secret)).await.unwrap()
     }
 
     async fn until<T>(&mut self, wanted: impl FnMut(NodeEvent) -> Option<T>) -> T {
@@ -202,6 +216,18 @@ async fn a_node_that_nobody_can_ask_any_more_ends_also_if_it_was_busy_when_they_
     let (driver, requests, asked, _events) = driver(&folder, options()).await;
     drop(requests);
     tokio::time::timeout(Duration::from_secs(20), driver.run(asked)).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_many_invites_of_one_author_the_newest_are_told() {
+    let mut ann = Person::start("ann", options()).await;
+    let mut last = None;
+    for _ in 0..INVITES_TOLD_MAX + 3 {
+        last = ann.invites().await.invite.map(|secret| Identity::from_secret(&secret).key());
+    }
+    let invites = ann.node.status().await.unwrap().invites;
+    assert_eq!(invites.len(), INVITES_TOLD_MAX);
+    assert_eq!(invites.last().map(|invite| invite.key), last);
 }
 
 #[tokio::test]

@@ -189,3 +189,36 @@ fn taking_a_removal_back_brings_its_subject_back() {
     world.graph.truncate(len);
     assert!(world.graph.is_member(&key(1)) && !world.graph.is_out(&key(1)));
 }
+
+#[test]
+fn what_a_removal_names_as_seen_counts_whenever_it_comes() {
+    let mut world = room_of(&[1]);
+    let base = last(&world);
+    let friend = world.write(1, None, &[&base], &world.admit(1, 2));
+    let after = world.write(1, Some(&friend), &[], &Body::Message("after".to_owned()));
+    let removal = Body::Remove(Box::new(Remove { key: key(1), seen: vec![after.id()] }));
+    let removal = world.write(0, Some(&base), &[], &removal);
+    for entry in [&removal, &friend] {
+        world.put(entry);
+    }
+    assert!(!world.graph.is_member(&key(2)), "nothing shows yet that it was seen");
+    world.put(&after);
+    assert!(world.graph.is_member(&key(2)));
+    world.graph.truncate(world.graph.len() - 1);
+    assert!(!world.graph.is_member(&key(2)));
+}
+
+#[test]
+fn roles_that_were_asked_for_all_along_are_those_of_the_whole() {
+    let people = || (0..PEOPLE).map(|number| person(number).key());
+    for seed in 0..60 {
+        let world = World::random(&mut Dice(seed), PEOPLE, 60, true);
+        let mut graph = Graph::new(world.room);
+        for entry in &world.log {
+            graph.admit(entry).unwrap();
+            people().for_each(|who| _ = graph.is_member(&who));
+        }
+        graph.settle(graph.len());
+        assert_eq!(face(&graph), face(&graph_of(world.room, &world.log)), "seed {seed}");
+    }
+}

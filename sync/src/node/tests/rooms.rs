@@ -9,20 +9,8 @@ use super::*;
 use crate::node::keeper::Kept;
 use crate::node::{NodeError, Request, RoomStatus};
 use crate::penalty::Refused;
-use crate::ticket::Ticket;
 
 impl Person {
-    /// A ticket to the room that the person is in, for anyone.
-    async fn invites(&mut self) -> Ticket {
-        self.node.command(Command::Invite { expires_ms: None, uses: None }).await.unwrap();
-        let invited = |event| match event {
-            NodeEvent::Engine(Event::Invited { secret, .. }) => Some(secret),
-            _ => None,
-        };
-        let secret = self.until(invited).await;
-        self.node.ticket(Some(secret)).await.unwrap()
-    }
-
     async fn room(&self) -> RoomId {
         self.node.status().await.unwrap().room.unwrap().0
     }
