@@ -1,15 +1,9 @@
 //! kill -9 at any moment.
 
-use crate::program::{Home, free_address};
+use crate::program::{Home, free_address, rounds};
 
-/// Rounds of heavy sending that end in a kill. A round takes some 100 ms. `REPLICA_ROUNDS=500` asks for more.
-fn rounds() -> usize {
-    let asked = std::env::var("REPLICA_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-    asked.map_or(50, |rounds: usize| rounds.clamp(1, ROUNDS_MAX))
-}
-
-/// Some minutes.
-const ROUNDS_MAX: usize = 2_000;
+/// Kills in the middle of heavy sending, some 100 ms each.
+const KILLS: usize = 50;
 
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_after_it() {
@@ -17,7 +11,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     let ticket = ann.invite();
     let at = free_address();
     let mut acknowledged: Vec<String> = Vec::new();
-    let rounds = rounds();
+    let rounds = rounds(KILLS);
     for round in 0..rounds {
         let mut in_ann = ann.chat(&at, &[]);
         let mut in_bob = bob.chat("127.0.0.1:0", &["--peer", &ticket, "--peer", &at]);

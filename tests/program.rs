@@ -308,6 +308,15 @@ impl Drop for Running {
     }
 }
 
+/// How often something is tried that may fail now and then: as often as `REPLICA_ROUNDS` says, else as given.
+pub(crate) fn rounds(usually: usize) -> usize {
+    let asked = std::env::var("REPLICA_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    asked.map_or(usually, |rounds: usize| rounds.clamp(1, ROUNDS_MAX))
+}
+
+/// Some minutes.
+const ROUNDS_MAX: usize = 2_000;
+
 /// An address on this machine that nobody listens at, and that the system gives to nobody who asks for any.
 pub(crate) fn free_address() -> String {
     static GIVEN: AtomicU16 = AtomicU16::new(0);
