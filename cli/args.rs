@@ -256,6 +256,11 @@ pub(crate) enum Task {
         #[arg(long, value_name = "FORMAT", default_value = "automerge")]
         format: Format,
     },
+    /// Take in a bundle that somebody exported: sync by a file
+    Import {
+        /// What `replica export --format bundle` wrote.
+        file: PathBuf,
+    },
     /// Say which settings hold
     Config {
         #[command(subcommand)]
@@ -270,11 +275,6 @@ pub(crate) enum Task {
     Man {
         /// Of which subcommand [default: of the program].
         subcommand: Option<String>,
-    },
-    /// Take in a bundle that somebody exported: sync by a file
-    Import {
-        /// What `replica export --format bundle` wrote.
-        file: PathBuf,
     },
 }
 
