@@ -1,5 +1,6 @@
 //! `replica status` and `replica verify`
 
+use replica::id::Digest;
 use replica_sync::discovery::{Condition, Means, MeansStatus};
 use replica_sync::node::{Fork, Role, RoomStatus, Status};
 use replica_sync::penalty::{Refusals, Refused};
@@ -38,13 +39,12 @@ pub(crate) fn lines(status: &Status) -> Vec<String> {
     lines.extend(status.topic.iter().map(|topic| format!("topic    {}", text::line(topic))));
     lines.push(format!("you      {} ({})", text::name(&status.nick), crate::people::two_words(&status.me)));
     if status.room.is_some() {
-        let digest = status.digest.to_string();
         lines.push(format!(
             "holds    {} in {} entries",
             text::count(status.messages, "message"),
             status.entries
         ));
-        lines.push(format!("digest   {}  equal digests, equal history in equal order", &digest[..16]));
+        lines.push(digest_line(&status.digest));
         let members = status.members.iter().filter(|member| member.role.is_member());
         let names: Vec<String> = members.map(|member| people.name(&member.author)).collect();
         lines.push(format!("members  {}", names.join(", ")));
@@ -133,6 +133,15 @@ pub(crate) fn refused(refusals: &Refusals) -> String {
     refusals.iter().map(reason).collect::<Vec<_>>().join(", ")
 }
 
+fn digest_line(digest: &Digest) -> String {
+    format!("digest   {}  equal digests, equal history in equal order", short(digest))
+}
+
+/// As much of a hash as tells two apart.
+fn short(digest: &Digest) -> String {
+    digest.to_string().chars().take(16).collect()
+}
+
 /// Goes through everything that is stored.
 pub(crate) async fn verify(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
     let mut client = reader(config).await?;
@@ -140,9 +149,10 @@ pub(crate) async fn verify(config: &Config, output: &mut Output) -> anyhow::Resu
     if config.json {
         output.json(&json::verify(&verified))?;
     } else {
-        output.data(&format!("digest  {}", verified.digest))?;
+        output.data(&digest_line(&verified.digest))?;
+        output.data(&format!("order    {}  all ids in order, hashed", short(&verified.order)))?;
         output.data(&format!(
-            "sound   {} entries, {} signatures, {} documents",
+            "sound    {} entries, {} signatures, {} documents",
             verified.entries, verified.signatures, verified.documents
         ))?;
     }

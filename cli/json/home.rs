@@ -28,12 +28,14 @@ pub(crate) fn verify(verified: &Verified) -> impl Serialize {
     #[derive(Serialize)]
     struct Verify {
         digest: String,
+        order: String,
         entries: u32,
         signatures: usize,
         documents: usize,
     }
     let fields = Verify {
         digest: verified.digest.to_string(),
+        order: verified.order.to_string(),
         entries: verified.entries,
         signatures: verified.signatures,
         documents: verified.documents,

@@ -12,8 +12,10 @@ use crate::store::{BlockNumber, StoreError};
 /// What [`Archive::verify`] went through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Verification {
-    /// SHA-256 over the ids of all entries in order: equal on every replica with the same history.
+    /// The digest that peers compare, of what was gone through.
     pub digest: Digest,
+    /// SHA-256 over the ids of all entries in order: equal wherever the digest is.
+    pub order: Digest,
     /// Entries, each with its hash, its place in its chain, its author's membership and its clock.
     pub entries: Position,
     /// Signatures checked; each vouches for the chain below it.
@@ -91,7 +93,12 @@ impl Archive {
             }
             return Err(VerifyError::Documents(checked.wrong.len()));
         }
-        let digest = Digest(hash.finalize().into());
-        Ok(Verification { digest, entries: graph.len(), signatures, documents: checked.documents })
+        Ok(Verification {
+            digest: graph.digest(),
+            order: Digest(hash.finalize().into()),
+            entries: graph.len(),
+            signatures,
+            documents: checked.documents,
+        })
     }
 }
