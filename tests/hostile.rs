@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use replica::entry::Entry;
+use replica::entry::{Body, Entry, Invite};
 use replica::id::{Digest, StoreId};
 use replica::identity::Identity;
 use replica_sync::channel::{Initiator, Offer};
@@ -355,3 +355,18 @@ fn ten_thousand_knocks_let_nobody_in_who_is_not_meant_and_cost_little() {
 const KNOCKS: u32 = 10_000;
 
 const IMPATIENCE: Duration = Duration::from_millis(4);
+
+#[test]
+fn a_members_copy_of_an_invite_spoils_no_ticket() {
+    let mut victim = Victim::start(&[]);
+    let mut mallory = victim.mallory(66);
+    let key = Identity::from_secret(&victim.ticket.invite.unwrap()).key();
+    let expired = mallory.compose(&Body::Invite(Invite { key, expires_ms: Some(1), uses: None }));
+    let expired = mallory.sign(expired);
+    mallory.send_live(&[expired]);
+    mallory.is_acknowledged(1);
+    // The ticket still lets in who comes by it.
+    let carol = victim.mallory(67);
+    assert!(carol.graph.is_member(&carol.identity.key()));
+    victim.converges();
+}

@@ -14,11 +14,12 @@ use crate::identity::Identity;
 use crate::members::Members;
 use crate::order::OrderKey;
 use crate::store::{BlockNumber, Damage, Log, Store, StoreError};
-use crate::timeline::{Span, Timeline};
+use crate::timeline::Timeline;
 use crate::{block, bundle};
 
 mod fold;
 mod mend;
+mod moves;
 mod notes;
 mod shelf;
 #[cfg(test)]
@@ -36,7 +37,7 @@ pub struct Batch {
     /// Blocks to append to the log.
     pub blocks: Vec<NewBlock>,
     /// Entries that now belong to another actor, because their author forked the chain: their documents are rebuilt.
-    pub moved: Vec<(Position, Actor)>,
+    pub moved: BTreeMap<Position, Actor>,
     /// Drafts to keep, by number.
     pub drafts: Vec<(u64, Draft)>,
     /// Drafts that became entries of this batch.
@@ -316,34 +317,6 @@ impl Archive {
             actors: &self.actors,
         };
         (&self.timeline, shelf, &mut self.documents)
-    }
-
-    /// Before entries move to other actors, the saved documents that have them where they were are forgotten: a crash in
-    /// between costs a rebuild, never a wrong document.
-    fn forget_moved(&mut self, batch: &Batch, first: Position) -> Result<(), StoreError> {
-        for (at, _) in batch.moved.iter().filter(|(at, _)| *at < first) {
-            let Some(span) = self.span_of(*at) else { continue };
-            crate::store::saved::forget(self.store.as_mut(), &span.to_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// The span of an entry in the log.
-    fn span_of(&self, at: Position) -> Option<Span> {
-        self.timeline.key(at).map(|key| self.timeline.span_of(&key.clock))
-    }
-
-    fn rebuild_moved(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        for (at, actor) in &batch.moved {
-            match actor {
-                Actor::Branch(_) => self.actors.insert(*at, *actor),
-                Actor::Chain(_) => self.actors.remove(at),
-            };
-            let Some(span) = self.span_of(*at) else { continue };
-            let (timeline, mut shelf, documents) = self.parts();
-            documents.stale(timeline, &mut shelf, &span)?;
-        }
-        Ok(())
     }
 }
 

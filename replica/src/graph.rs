@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use smallvec::SmallVec;
 
 use crate::block::References;
-use crate::entry::{Entry, Kind};
+use crate::entry::{Entry, Invite, Kind};
 use crate::id::{AuthorKey, ChainId, Digest, EntryId, Position, RoomId};
 use crate::identity::Signature;
 use crate::order::{Clock, OrderKey};
@@ -277,11 +277,13 @@ impl Graph {
         self.nodes.first().map(|node| self.chains[node.chain as usize].id.author)
     }
 
-    /// An invite by its public key, with its entry's id.
+    /// The invites with a public key, in order: anybody may publish one that is another's already.
     #[must_use]
-    pub fn invite(&self, key: &AuthorKey) -> Option<(EntryId, crate::entry::Invite)> {
-        let mut all = self.rosters.invites();
-        all.find(|(_, _, invite)| invite.key == *key).map(|(_, id, invite)| (id, invite))
+    pub fn invites_by(&self, key: &AuthorKey) -> Vec<(EntryId, Invite)> {
+        let with_key = self.rosters.invites().filter(|(_, _, invite)| invite.key == *key);
+        let mut found: Vec<(EntryId, Invite)> = with_key.map(|(_, id, invite)| (id, invite)).collect();
+        found.sort_by_key(|(id, _)| self.position(id).map(|at| self.key(at)));
+        found
     }
 
     /// How many admissions cite an invite.
@@ -311,9 +313,10 @@ impl Graph {
             self.heads.remove(&at);
             self.heads.extend(undo.heads);
             self.others.truncate(self.nodes.last().map_or(0, |node| node.others_end as usize));
-            if self.rosters.rewind(undo.roster) || self.rosters.names(&node.id) {
+            if self.rosters.rewind(undo.roster) {
                 self.roles.take();
             }
+            self.forget_roles_by(&node.id);
             self.unplace(node.chain, node.previous(), &undo.placed);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {

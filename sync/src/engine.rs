@@ -68,6 +68,8 @@ pub struct Engine {
     was_told_of_a_copy: bool,
     /// Authors who were told of as having forked their chain.
     forked: BTreeSet<ChainId>,
+    /// Who was asked last for what is missing.
+    last_source: Option<ConnectionId>,
 }
 
 impl Engine {
@@ -95,6 +97,7 @@ impl Engine {
             invites: BTreeMap::new(),
             was_told_of_a_copy: false,
             forked: BTreeSet::new(),
+            last_source: None,
         };
         engine.recall_records();
         engine.settle();

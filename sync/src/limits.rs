@@ -115,6 +115,10 @@ pub const WINDOW_UNASKED_BYTES: usize = 128 * 1024;
 /// How far a sender may overshoot the window: it stops once the window is used up, and what it had read by then is sent.
 pub const WINDOW_OVERSHOOT_BYTES: usize = 256 * 1024;
 
+/// Most frames of one connection that are not durable here: each is looked at for every acknowledgement. The window
+/// holds fewer, so these wait for causes that nobody brings.
+pub const OPEN_FRAMES_MAX: usize = 8_192;
+
 /// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB, and as many more whose turn
 /// is being found. Beyond it they stop reading.
 pub const INBOUND_EVENTS_MAX: usize = 64;

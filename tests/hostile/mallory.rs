@@ -207,8 +207,13 @@ impl Mallory {
 
     /// The record of a message on top of all it knows.
     pub(crate) fn record(&mut self, text: &str) -> Record {
+        self.compose(&Body::Message(text.to_owned()))
+    }
+
+    /// The same of anything else.
+    pub(crate) fn compose(&mut self, body: &Body) -> Record {
         self.now_ms += 1;
-        self.graph.compose(self.chain, self.now_ms, &Body::Message(text.to_owned())).unwrap()
+        self.graph.compose(self.chain, self.now_ms, body).unwrap()
     }
 
     pub(crate) fn sign(&self, record: Record) -> Entry {

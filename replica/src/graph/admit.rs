@@ -106,9 +106,7 @@ impl Graph {
             others_end: position(self.others.len()),
             roster,
         });
-        if self.rosters.names(&entry.id()) {
-            self.roles.take();
-        }
+        self.forget_roles_by(&entry.id());
         if Kind::is_roster(record.kind)
             && let Some(roles) = self.roles.take().and_then(|roles| roles.with_newest(self))
         {

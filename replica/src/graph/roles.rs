@@ -158,16 +158,18 @@ impl<R: std::borrow::Borrow<Roles>> Fold<'_, R> {
         })
     }
 
-    /// Whether an admission still makes a member, by those departures and removals that are asked about.
-    fn holds(&self, admission: Index, author: &AuthorKey, is_asked: impl Fn(Index) -> bool) -> bool {
+    /// Whether some admission still makes a member, by those entries that are asked about: whatever is in the past of one
+    /// of them is, too.
+    fn is_in(&self, author: &AuthorKey, is_asked: impl Fn(&Index) -> bool) -> bool {
         let rosters = self.rosters;
-        let is_before = |it: Index| !is_asked(it) || rosters.is_before(it, admission);
-        let mut removals = self.removals(author).filter(|&it| is_asked(it)).peekable();
-        let by = &rosters.entries()[admission];
-        self.roles.borrow().admissions.contains(&admission)
-            && rosters.departures(author).all(is_before)
-            && (removals.peek().is_none() || self.is_admin_in(&by.author, rosters.past(admission)))
-            && removals.all(is_before)
+        let holds = |admission: Index| {
+            let mut removals = self.removals(author).filter(&is_asked).peekable();
+            let by = &rosters.entries()[admission];
+            self.roles.borrow().admissions.contains(&admission)
+                && (removals.peek().is_none() || self.is_admin_in(&by.author, rosters.past(admission)))
+                && removals.all(|removal| rosters.is_before(removal, admission))
+        };
+        rosters.outliving(author, &is_asked).any(holds)
     }
 
     /// Whether what someone wrote with this past counts: they were in by what counts, and it is not what a removal that
@@ -177,13 +179,12 @@ impl<R: std::borrow::Borrow<Roles>> Fold<'_, R> {
             return true;
         }
         let rosters = self.rosters;
-        let in_past = |it: Index| rosters.contains(past, it);
-        rosters.admissions(author).any(|it| in_past(it) && self.holds(it, author, in_past))
-            && self.removals(author).all(|it| in_past(it) || self.has_seen(it, at))
+        let in_past = |it: &Index| rosters.contains(past, *it);
+        self.is_in(author, in_past) && self.removals(author).all(|it| in_past(&it) || self.has_seen(it, at))
     }
 
     fn is_member(&self, author: &AuthorKey) -> bool {
-        self.rosters.admissions(author).any(|it| self.holds(it, author, |_| true))
+        self.is_in(author, |_| true)
     }
 }
 
@@ -297,6 +298,14 @@ impl Graph {
             line = previous;
         }
         line == at
+    }
+
+    /// Has roles worked out anew if a removal that may count names an entry as seen, which comes just now or goes.
+    pub(super) fn forget_roles_by(&mut self, named: &EntryId) {
+        let Some(roles) = self.roles.get() else { return };
+        if self.rosters.namers(named).any(|author| roles.terms.contains_key(author)) {
+            self.roles.take();
+        }
     }
 
     fn roles(&self) -> &Roles {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::{Body, Entry, Invite, Remove};
-use crate::graph::sets::{EMPTY, SetId, Sets};
+use crate::graph::sets::{SetId, Sets};
 use crate::id::{AuthorKey, EntryId, Position};
 use crate::identity::Signature;
 
@@ -22,6 +22,8 @@ pub(super) struct RosterEntry {
     pub(super) act: Act,
     /// The roster entries in its past, without itself.
     past: SetId,
+    /// How often whom it lets in had left in its past.
+    departures: usize,
 }
 
 /// What a roster entry does.
@@ -69,8 +71,8 @@ pub(super) struct Rosters {
     by_invite: BTreeMap<EntryId, About>,
     /// Promotions and removals, by who says so.
     by_judge: BTreeMap<AuthorKey, Vec<Index>>,
-    /// Entries that removals name as seen, which may be yet to come.
-    named: BTreeSet<EntryId>,
+    /// Entries that removals name as seen, which may be yet to come, and who removes.
+    named: BTreeMap<EntryId, BTreeSet<AuthorKey>>,
     sets: Sets,
 }
 
@@ -98,7 +100,7 @@ pub(super) struct Mark(usize);
 impl Rosters {
     /// The union of several sets.
     pub(super) fn union(&mut self, sets: impl Iterator<Item = SetId>) -> SetId {
-        sets.fold(EMPTY, |union, set| self.sets.union(union, set))
+        self.sets.union(sets)
     }
 
     /// The set an entry has with itself in it, which is taken in.
@@ -117,12 +119,17 @@ impl Rosters {
             Body::Nickname(_) | Body::Message(_) | Body::Topic(_) | Body::Unknown { .. } => return past,
         };
         let index = self.entries.len();
-        let new = RosterEntry { at, author: entry.author(), act, past };
+        let mut new = RosterEntry { at, author: entry.author(), act, past, departures: 0 };
+        if let Some(subject) = new.admitted() {
+            new.departures = self.departures(&subject).filter(|&it| self.contains(past, it)).count();
+        }
         if let Some(subject) = new.subject() {
             self.by_subject.entry(subject).or_default().push(index);
         }
         if let Act::Remove(remove) = &new.act {
-            self.named.extend(&remove.seen);
+            for id in &remove.seen {
+                self.named.entry(*id).or_default().insert(new.author);
+            }
         }
         match new.act {
             Act::Promote(_) | Act::Remove(_) => self.by_judge.entry(new.author).or_default().push(index),
@@ -138,29 +145,29 @@ impl Rosters {
     /// Whether someone was a member by a set: some admission of theirs counts, that is, has every departure of theirs
     /// in its past.
     pub(super) fn is_member(&self, author: &AuthorKey, set: SetId) -> bool {
-        self.fold(author, |index| self.contains(set, index), |index| self.contains(set, index))
+        self.outliving(author, &|index: &Index| self.contains(set, *index)).next().is_some()
     }
 
     /// Whether someone is a member by everything but removals.
     pub(super) fn is_member_now(&self, author: &AuthorKey) -> bool {
-        self.fold(author, |_| true, |_| true)
+        self.outliving(author, &|_: &Index| true).next().is_some()
     }
 
     /// Whether a set has an admission of someone's that counts by everything: who has it in their past is a member,
     /// whatever else they have seen of what is here.
     pub(super) fn keeps_member(&self, author: &AuthorKey, set: SetId) -> bool {
-        self.fold(author, |index| self.contains(set, index), |_| true)
+        self.outliving(author, &|_: &Index| true).any(|admission| self.contains(set, admission))
     }
 
-    fn fold(
+    /// The admissions of someone that have every departure in their past, by those entries that are asked about: with one
+    /// that is, all in its past are. So where an admission has as many departures in its past as there are, it has all.
+    pub(super) fn outliving(
         &self,
         author: &AuthorKey,
-        admission_counts: impl Fn(Index) -> bool,
-        leave_counts: impl Fn(Index) -> bool,
-    ) -> bool {
-        self.admissions(author).filter(|&admission| admission_counts(admission)).any(|admission| {
-            self.departures(author).all(|leave| self.is_before(leave, admission) || !leave_counts(leave))
-        })
+        is_asked: &impl Fn(&Index) -> bool,
+    ) -> impl Iterator<Item = Index> {
+        let departures = self.departures(author).filter(is_asked).count();
+        self.admissions(author).filter(is_asked).filter(move |&it| self.entries[it].departures == departures)
     }
 
     /// All roster entries, in the order they came.
@@ -224,9 +231,9 @@ impl Rosters {
         self.by_invite.get(invite).map_or(&[], |about| &about.revocations)
     }
 
-    /// Whether a removal may name an entry as seen.
-    pub(super) fn names(&self, id: &EntryId) -> bool {
-        self.named.contains(id)
+    /// Who may have named an entry as seen by whom they removed.
+    pub(super) fn namers(&self, id: &EntryId) -> impl Iterator<Item = &AuthorKey> {
+        self.named.get(id).into_iter().flatten()
     }
 
     /// The promotions and removals by someone.

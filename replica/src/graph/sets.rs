@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 #[cfg(test)]
 mod tests;
@@ -43,13 +44,16 @@ struct Tree {
     root: NodeId,
 }
 
+/// A few nodes of one height, or sets.
+type Nodes = SmallVec<[NodeId; 4]>;
+
 /// All the sets there are.
 #[derive(Debug)]
 pub(super) struct Sets {
     leaves: Arena<Leaf>,
     branches: Arena<Branch>,
     trees: Arena<Tree>,
-    unions: HashMap<(SetId, SetId), SetId>,
+    unions: HashMap<Box<[SetId]>, SetId>,
 }
 
 impl Default for Sets {
@@ -96,48 +100,48 @@ impl Sets {
         self.branches.id_of(branch)
     }
 
-    /// The elements of either set.
-    pub(super) fn union(&mut self, a: SetId, b: SetId) -> SetId {
-        if a == b || b == EMPTY {
-            return a;
+    /// The elements of any of the sets. Only what the union is made of is kept, nothing of the way to it.
+    pub(super) fn union(&mut self, sets: impl IntoIterator<Item = SetId>) -> SetId {
+        let mut sets: Nodes = sets.into_iter().filter(|set| *set != EMPTY).collect();
+        distinct(&mut sets);
+        if let [] | [_] = sets[..] {
+            return sets.first().copied().unwrap_or(EMPTY);
         }
-        if a == EMPTY {
-            return b;
-        }
-        let pair = (a.min(b), a.max(b));
-        if let Some(&known) = self.unions.get(&pair) {
+        if let Some(&known) = self.unions.get(&sets[..]) {
             return known;
         }
-        let (mut one, mut other) = (self.trees.get(a), self.trees.get(b));
-        while one.height < other.height {
-            one = self.raised(one);
+        let mut trees: Vec<Tree> = sets.iter().map(|&set| self.trees.get(set)).collect();
+        let height = trees.iter().map(|tree| tree.height).max().unwrap_or(0);
+        for tree in &mut trees {
+            while tree.height < height {
+                *tree = self.raised(*tree);
+            }
         }
-        while other.height < one.height {
-            other = self.raised(other);
-        }
-        let root = self.union_in(one.height, one.root, other.root);
-        let union = self.trees.id_of(Tree { height: one.height, root });
-        self.unions.insert(pair, union);
+        let root = self.union_in(height, trees.iter().map(|tree| tree.root).collect());
+        let union = self.trees.id_of(Tree { height, root });
+        self.unions.insert(sets.into_boxed_slice(), union);
         union
     }
 
-    fn union_in(&mut self, height: u32, a: NodeId, b: NodeId) -> NodeId {
-        if a == b || b == 0 {
-            return a;
-        }
-        if a == 0 {
-            return b;
+    fn union_in(&mut self, height: u32, mut nodes: Nodes) -> NodeId {
+        nodes.retain(|node| *node != 0);
+        distinct(&mut nodes);
+        if let [] | [_] = nodes[..] {
+            return nodes.first().copied().unwrap_or(0);
         }
         let Some(below) = height.checked_sub(1) else {
-            let (mut leaf, other) = (self.leaves.get(a), self.leaves.get(b));
-            leaf.iter_mut().zip(other).for_each(|(mine, theirs)| *mine |= theirs);
-            return self.leaves.id_of(leaf);
+            let mut union = Leaf::default();
+            for &node in &nodes {
+                union.iter_mut().zip(self.leaves.get(node)).for_each(|(all, one)| *all |= one);
+            }
+            return self.leaves.id_of(union);
         };
-        let (mut branch, other) = (self.branches.get(a), self.branches.get(b));
-        for (mine, theirs) in branch.iter_mut().zip(other) {
-            *mine = self.union_in(below, *mine, theirs);
+        let branches: Vec<Branch> = nodes.iter().map(|&node| self.branches.get(node)).collect();
+        let mut union = Branch::default();
+        for (place, child) in union.iter_mut().enumerate() {
+            *child = self.union_in(below, branches.iter().map(|branch| branch[place]).collect());
         }
-        self.branches.id_of(branch)
+        self.branches.id_of(union)
     }
 
     /// The same elements in a tree that has room for more.
@@ -146,6 +150,12 @@ impl Sets {
         branch[0] = tree.root;
         Tree { height: tree.height + 1, root: self.branches.id_of(branch) }
     }
+}
+
+/// Leaves out what is there twice.
+fn distinct(nodes: &mut Nodes) {
+    nodes.sort_unstable();
+    nodes.dedup();
 }
 
 /// How many elements a tree of a height has room for.

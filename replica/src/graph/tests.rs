@@ -69,7 +69,7 @@ fn shape(graph: &Graph) -> impl PartialEq + std::fmt::Debug + use<> {
         graph.forked(),
         chains.iter().map(of_chain).collect::<Vec<_>>(),
         people.map(|key| graph.cards(&key)).collect::<Vec<_>>(),
-        graph.invite(&person(200).key()),
+        graph.invites_by(&person(200).key()),
         graph.signed_tips(0).into_iter().map(|(tip, signature)| (tip, signature.0)).collect::<Vec<_>>(),
         (graph.len(), graph.durable()),
     )

@@ -1,7 +1,7 @@
 //! Who gets in: what a newcomer's proof is worth, and what follows from it.
 
-use replica::entry::InviteProof;
-use replica::id::AuthorKey;
+use replica::entry::{Invite, InviteProof};
+use replica::id::{AuthorKey, EntryId};
 use replica::identity::{Purpose, verify};
 
 use crate::conversation::ConnectionId;
@@ -95,25 +95,36 @@ impl Engine {
     fn judge_invite(&mut self, author: &AuthorKey, shown: &Shown) -> Verdict {
         let graph = self.conversation.graph();
         let purpose = Purpose::Invite { room: &graph.room(), key: author, channel: &shown.channel };
-        let Some((id, invite)) = graph.invite(&shown.key) else {
+        let invites = graph.invites_by(&shown.key);
+        if invites.is_empty() {
             return refuse(ByeReason::InviteUnknown, "this invite is not known here (yet)");
-        };
-        if !verify(&invite.key, purpose, &shown.signature) {
+        }
+        if !verify(&shown.key, purpose, &shown.signature) {
             return refuse(ByeReason::InviteUnknown, "the proof of the invite does not hold");
         }
-        if graph.is_revoked(&id) {
-            return refuse(ByeReason::InviteRevoked, "this invite was taken back");
-        }
-        if invite.expires_ms.is_some_and(|expires| self.now.wall_ms >= expires) {
-            return refuse(ByeReason::InviteExpired, "the invite has expired");
-        }
-        if invite.uses.is_some_and(|uses| graph.invite_uses(&id) >= uses) {
-            return refuse(ByeReason::InviteUsedUp, "the invite was used as often as it may be");
-        }
-        let proof = InviteProof { invite: id, channel: shown.channel, signature: shown.signature };
+        let trouble_of = |(id, invite): &(EntryId, Invite)| self.trouble_with(id, invite);
+        let Some((id, _)) = invites.iter().find(|invite| trouble_of(invite).is_none()) else {
+            let trouble = invites.first().and_then(trouble_of);
+            return trouble.unwrap_or(Verdict::TakeOnly);
+        };
+        let proof = InviteProof { invite: *id, channel: shown.channel, signature: shown.signature };
         match self.conversation.admit(*author, Some(proof), self.now.wall_ms, None) {
             Ok(_) => Verdict::Serve,
             Err(_) => refuse(ByeReason::NotMember, "the one you met cannot let anyone in"),
+        }
+    }
+
+    /// Why an invite lets nobody in.
+    fn trouble_with(&self, id: &EntryId, invite: &Invite) -> Option<Verdict> {
+        let graph = self.conversation.graph();
+        if graph.is_revoked(id) {
+            Some(refuse(ByeReason::InviteRevoked, "this invite was taken back"))
+        } else if invite.expires_ms.is_some_and(|expires| self.now.wall_ms >= expires) {
+            Some(refuse(ByeReason::InviteExpired, "the invite has expired"))
+        } else if invite.uses.is_some_and(|uses| graph.invite_uses(id) >= uses) {
+            Some(refuse(ByeReason::InviteUsedUp, "the invite was used as often as it may be"))
+        } else {
+            None
         }
     }
 

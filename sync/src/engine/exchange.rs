@@ -1,8 +1,11 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use replica::archive::Met;
 use replica::graph::{Tip, Wanted};
-use replica::id::Position;
+use replica::id::{EntryId, Position};
 use replica::identity::{Purpose, verify};
 
 use crate::book::Endpoint;
@@ -195,6 +198,7 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         let mut wanted: Vec<Wanted> = Vec::new();
         if !other_source && let Some(tips) = session.incoming.told.take() {
+            self.last_source = Some(connection);
             wanted = tips.iter().filter_map(|tip| graph.want(tip)).collect();
             session.incoming.asked = tips;
             session.ping_at_rest = true;
@@ -230,19 +234,18 @@ impl Engine {
             return;
         }
         let mut unknown = Vec::new();
-        let mut lacks = Vec::new();
         let was_idle = session.outgoing.remaining() == 0;
-        for chain in &want.chains {
+        let mut asked = BTreeSet::new();
+        for chain in want.chains.iter().filter(|chain| asked.insert(chain.tip)) {
             match graph.segment(&chain.tip, &chain.from) {
-                Some(positions) => lacks.extend(positions),
+                Some(positions) => session.outgoing.request(positions),
                 None if chain.from.len() == 1 && graph.position(&chain.tip).is_some() => {
                     unknown.push(chain.tip)
                 }
                 // Nothing of the locator is known here, so it gets the whole chain.
-                None => lacks.extend(graph.segment(&chain.tip, &[]).unwrap_or_default()),
+                None => session.outgoing.request(graph.segment(&chain.tip, &[]).unwrap_or_default()),
             }
         }
-        session.outgoing.request(lacks);
         let locate = (!unknown.is_empty()).then_some(Locate { tips: unknown });
         if locate.is_some() {
             session.outgoing.ask_back();
@@ -262,8 +265,9 @@ impl Engine {
     fn on_locate(&mut self, connection: ConnectionId, locate: &Locate) {
         let graph = self.conversation.graph();
         let Some(session) = self.sessions.get_mut(&connection) else { return };
+        let lacking: BTreeSet<EntryId> = locate.tips.iter().copied().collect();
         let asked = session.incoming.asked.iter();
-        let tips: Vec<Tip> = asked.filter(|tip| locate.tips.contains(&tip.id)).copied().collect();
+        let tips: Vec<Tip> = asked.filter(|tip| lacking.contains(&tip.id)).copied().collect();
         let wanted = |tip: &Tip| {
             let mut from = graph.locator(&tip.chain);
             // Two ids at least: that says it is a locator.
@@ -282,7 +286,7 @@ impl Engine {
         self.next_bulk_source();
     }
 
-    /// Asks the next peer for what the last one left.
+    /// Asks the next peer for what the last one left: everybody has a turn, so that nobody keeps it by promises.
     pub(super) fn next_bulk_source(&mut self) {
         if self.sessions.values().any(|session| session.incoming.bulk_since_ms.is_some()) {
             return;
@@ -292,7 +296,9 @@ impl Engine {
             let told = session.incoming.told.as_ref();
             told.is_some_and(|tips| tips.iter().any(|tip| graph.position(&tip.id).is_none()))
         };
-        if let Some(next) = self.sessions.values().find(lacks).map(|session| session.connection) {
+        let after = self.last_source.map_or(Bound::Unbounded, Bound::Excluded);
+        let others = self.sessions.range((after, Bound::Unbounded)).chain(&self.sessions);
+        if let Some(next) = others.map(|(_, session)| session).find(lacks).map(|next| next.connection) {
             self.want(next);
         }
     }

@@ -26,8 +26,11 @@ impl Engine {
         if !was_asked {
             self.pace_peer(connection, log_before);
         }
-        if let Some(session) = self.sessions.get_mut(&connection) {
-            session.incoming.waits(frame);
+        if let Some(session) = self.sessions.get_mut(&connection)
+            && !session.incoming.waits(frame)
+        {
+            // It begins anew with what is missing.
+            self.close(connection, ByeReason::TooSlow, "too much waits here for what has not come");
         }
         self.acknowledge();
         // Also who sent a block that had to wait until it could be looked at.

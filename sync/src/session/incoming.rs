@@ -4,8 +4,8 @@ use super::{BTreeMap, Position, Tip};
 use replica::id::AuthorKey;
 
 use crate::limits::{
-    TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES,
-    WINDOW_UNASKED_BYTES,
+    OPEN_FRAMES_MAX, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
+    WINDOW_OVERSHOOT_BYTES, WINDOW_UNASKED_BYTES,
 };
 
 #[cfg(test)]
@@ -80,7 +80,10 @@ impl Incoming {
             return None;
         }
         if last {
-            self.told = Some(std::mem::take(&mut self.coming));
+            let mut told = std::mem::take(&mut self.coming);
+            told.sort_unstable_by_key(|tip| tip.id);
+            told.dedup_by_key(|tip| tip.id);
+            self.told = Some(told);
         }
         Some(last)
     }
@@ -88,7 +91,8 @@ impl Incoming {
     /// So many entries are asked for. Answers what is granted for them with the request, where they are many.
     pub(crate) fn want(&mut self, entries: u64, now_ms: u64) -> Option<u32> {
         self.wanted = entries;
-        self.bulk_since_ms = (entries > 0).then_some(now_ms);
+        // Who promises again what has not come wins no time by it.
+        self.bulk_since_ms = (entries > 0).then_some(self.bulk_since_ms.unwrap_or(now_ms));
         let is_much = entries >= WINDOW_OPENS_ENTRIES;
         self.window = if is_much { WINDOW_BYTES } else { WINDOW_FIRST_BYTES };
         if is_much { self.next_credit(WINDOW_BYTES) } else { None }
@@ -106,13 +110,15 @@ impl Incoming {
         Some(number)
     }
 
-    /// A frame's block waits for its causes, unless it was taken in: what it takes is limited elsewhere.
-    pub(crate) fn waits(&mut self, number: u64) {
+    /// A frame's block waits for its causes, unless it was taken in: what it takes is limited elsewhere. False if more
+    /// frames wait than may.
+    pub(crate) fn waits(&mut self, number: u64) -> bool {
         if let Some(open) = self.open.get_mut(&number)
             && open.until.is_none()
         {
             self.credit += std::mem::take(&mut open.bytes);
         }
+        self.open.len() <= OPEN_FRAMES_MAX
     }
 
     /// A bulk frame came, with so many entries still behind it.

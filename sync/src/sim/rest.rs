@@ -43,7 +43,7 @@ impl World {
         if members.is_empty() {
             return members;
         }
-        let is_open = |key: &AuthorKey| fullest.invite(key).is_some_and(|(id, _)| !fullest.is_revoked(&id));
+        let is_open = |key: &AuthorKey| fullest.invites_by(key).iter().any(|(id, _)| !fullest.is_revoked(id));
         let may_come = |member: &usize| {
             let invite = self.replicas[*member].invite_key();
             !fullest.is_out(&author(*member)) && invite.is_some_and(|key| is_open(&key))

@@ -35,14 +35,24 @@ proptest! {
     fn equal_sets_are_one_however_they_were_made(a in vec(element(), 0..40), b in vec(element(), 0..40)) {
         let mut sets = Sets::default();
         let (one, other) = (sets.of(a.iter().copied()), sets.of(b.iter().copied()));
-        let union = sets.union(one, other);
+        let union = sets.union([one, other]);
         let all: BTreeSet<usize> = a.iter().chain(&b).copied().collect();
         prop_assert_eq!(union, sets.of(all.iter().copied()));
         prop_assert_eq!(union, sets.of(all.iter().rev().copied()));
-        prop_assert_eq!(union, sets.union(other, one));
-        prop_assert_eq!(union, sets.union(union, one));
+        prop_assert_eq!(union, sets.union([other, one, EMPTY, one]));
+        prop_assert_eq!(union, sets.union([union, one]));
         prop_assert_eq!(one == other, a.iter().collect::<BTreeSet<_>>() == b.iter().collect());
     }
+}
+
+#[test]
+fn a_union_of_many_leaves_nothing_of_the_way_to_it() {
+    let mut sets = Sets::default();
+    let parts: Vec<SetId> = (0..64).map(|part| sets.of((0..100).map(|number| number * 64 + part))).collect();
+    let before = sets.leaves.values.len();
+    let all = sets.union(parts.iter().copied());
+    assert!(sets.leaves.values.len() - before <= 6_400 / LEAF + 1);
+    assert_eq!(all, sets.of(0..6_400));
 }
 
 #[test]

@@ -134,8 +134,8 @@ fn an_invite_counts_only_in_the_past_of_the_admission_and_with_its_proof() {
     let second = world.write(1, Some(&first), &[], &more);
     world.put(&second);
     assert_eq!(world.graph.invite_uses(&invite.id()), 2);
-    assert_eq!(world.graph.invite(&person(9).key()).unwrap().0, invite.id());
-    assert!(world.graph.invite(&person(8).key()).is_none());
+    assert_eq!(world.graph.invites_by(&person(9).key())[0].0, invite.id());
+    assert!(world.graph.invites_by(&person(8).key()).is_empty());
 }
 
 #[test]

@@ -1,6 +1,9 @@
-use super::Incoming;
+use replica::id::{ChainId, EntryId};
+
+use super::{AuthorKey, Incoming, Tip};
 use crate::limits::{
-    WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES, WINDOW_PACED_BYTES,
+    OPEN_FRAMES_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES,
+    WINDOW_PACED_BYTES,
 };
 
 #[test]
@@ -68,4 +71,39 @@ fn who_sent_more_than_it_may_is_granted_all_of_it_again_before_it_sends_more() {
     assert_eq!(incoming.next_credit(WINDOW_PACED_BYTES), u32::try_from(WINDOW_PACED_BYTES).ok());
     assert_eq!(incoming.next_credit(WINDOW_PACED_BYTES), None);
     assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(narrowed).ok());
+}
+
+fn tip(number: u8) -> Tip {
+    let chain = ChainId { author: AuthorKey([number; 32]), incarnation: 1 };
+    Tip { chain, seq: 1, id: EntryId([number; 32]) }
+}
+
+#[test]
+fn who_promises_again_what_did_not_come_wins_no_time() {
+    let mut incoming = Incoming::default();
+    incoming.want(10, 1_000);
+    incoming.want(10, 5_000);
+    assert_eq!(incoming.bulk_since_ms, Some(1_000));
+    incoming.give_up_bulk();
+    incoming.want(10, 9_000);
+    assert_eq!(incoming.bulk_since_ms, Some(9_000));
+}
+
+#[test]
+fn a_tip_that_is_told_twice_is_one() {
+    let mut incoming = Incoming::default();
+    incoming.have([tip(2), tip(1), tip(2)], false);
+    incoming.have([tip(1)], true);
+    assert_eq!(incoming.told, Some(vec![tip(1), tip(2)]));
+}
+
+#[test]
+fn more_frames_that_wait_for_causes_than_may_are_noticed() {
+    let mut incoming = Incoming::default();
+    for _ in 0..OPEN_FRAMES_MAX {
+        let number = incoming.frame(100).unwrap();
+        assert!(incoming.waits(number));
+    }
+    let number = incoming.frame(100).unwrap();
+    assert!(!incoming.waits(number));
 }
