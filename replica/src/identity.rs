@@ -52,6 +52,13 @@ pub enum Purpose<'a> {
     },
     /// An author tells where it can be reached: the canonical bytes of an address record.
     Addresses(&'a [u8]),
+    /// An author tells how much of a room one of its stores has: the canonical bytes of a seen record.
+    Seen {
+        /// The room it is about.
+        room: &'a RoomId,
+        /// The record's fields, fixed widths one after the other.
+        record: &'a [u8],
+    },
     /// Somebody made a bundle: the hash of all of it but the signature.
     Bundle(&'a [u8; 32]),
 }
@@ -67,6 +74,7 @@ impl Purpose<'_> {
                 (b"replica/1/channel\0", &[&[u8::from(*initiator)], *channel, *noise_key])
             }
             Purpose::Addresses(record) => (b"replica/1/addresses\0", &[record]),
+            Purpose::Seen { room, record } => (b"replica/1/seen\0", &[&room.0, record]),
             Purpose::Bundle(hash) => (b"replica/1/bundle\0", &[*hash]),
         };
         let mut bytes = parts.0.to_vec();

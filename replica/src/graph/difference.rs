@@ -37,6 +37,19 @@ impl Graph {
         tips
     }
 
+    /// The durable entries that no durable entry follows: whoever has these has all of them. Ascending by id, at most so
+    /// many, those with the greatest order keys.
+    #[must_use]
+    pub fn durable_heads(&self, count_max: usize) -> Vec<EntryId> {
+        let covered = self.undo.iter().flat_map(|undo| &undo.heads);
+        let mut heads: Vec<Position> =
+            self.heads.iter().chain(covered).copied().filter(|at| *at < self.durable).collect();
+        heads.sort_unstable_by_key(|&head| std::cmp::Reverse(self.key(head)));
+        let mut ids: Vec<EntryId> = heads.into_iter().take(count_max).map(|head| self.id(head)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The durable tips from a position on, with the signatures that vouch for them, ascending.
     #[must_use]
     pub fn signed_tips(&self, since: Position) -> Vec<(Tip, Signature)> {

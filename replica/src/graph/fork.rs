@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::document::Actor;
 use crate::graph::Graph;
-use crate::id::{EntryId, Position};
+use crate::id::{ChainId, EntryId, Position};
 
 /// Index of a branch that is not a chain's first, from 1; 0 for those.
 pub(super) type BranchIndex = u32;
@@ -70,6 +70,13 @@ impl Graph {
             0 => Actor::from(chain),
             index => Actor::branch(chain, &self.branches.firsts[index as usize - 1]),
         }
+    }
+
+    /// Whether a chain's author wrote two entries after one, as far as is known here.
+    #[must_use]
+    pub fn is_forked(&self, chain: &ChainId) -> bool {
+        let index = self.chain_index.get(chain);
+        index.is_some_and(|&index| !self.chains[index as usize].forks.is_empty())
     }
 
     /// How many chains have more than one branch.

@@ -92,6 +92,8 @@ fn a_signature_of_one_purpose_is_none_of_another() {
         Purpose::Addresses(&[1; 32]),
         Purpose::Addresses(&[1; 64]),
         Purpose::Addresses(b""),
+        Purpose::Seen { room: &room, record: &[1; 32] },
+        Purpose::Seen { room: &room, record: b"" },
     ];
     for (made, one) in purposes.iter().enumerate() {
         let (key, signature) = sign(*one);
