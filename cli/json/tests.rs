@@ -16,6 +16,7 @@ pub(crate) fn message(text: &str) -> Row {
         kind: Kind::Message.number(),
         text: text.to_owned(),
         deps: vec![EntryId([9; 32]), EntryId([2; 32])],
+        incarnation: Some(1),
         rows_after: 0,
         counts: true,
     }

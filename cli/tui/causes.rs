@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use replica::id::{AuthorKey, EntryId};
+use replica::id::{AuthorKey, EntryId, Position};
 use replica::order::OrderKey;
 use replica_sync::engine::Row;
 
@@ -23,8 +23,8 @@ pub(crate) enum Bracket {
 #[derive(Debug, Default)]
 pub(crate) struct Causes {
     pub(crate) brackets: BTreeMap<OrderKey, Bracket>,
-    /// Per author, the last row of ours that they had seen when they wrote.
-    pub(crate) seen: BTreeMap<AuthorKey, OrderKey>,
+    /// Per author and chain of ours, the last row of it that they had seen when they wrote.
+    pub(crate) seen: BTreeMap<(AuthorKey, u64), Position>,
 }
 
 /// Reads rows in their order. What stands before them is not known, and counts as seen by all.
@@ -33,6 +33,9 @@ pub(crate) fn read<'a>(rows: impl Iterator<Item = &'a Row>, me: &AuthorKey) -> C
     let places: BTreeMap<EntryId, usize> = rows.iter().enumerate().map(|(at, row)| (row.id, at)).collect();
     let mut pasts: Vec<Past> = Vec::with_capacity(rows.len());
     let mut causes = Causes::default();
+    let own: Vec<Option<u64>> =
+        rows.iter().map(|row| row.incarnation.filter(|_| row.author == *me)).collect();
+    let chains: BTreeSet<u64> = own.iter().flatten().copied().collect();
     // Where two neighbours are in one stretch, by the upper one.
     let mut joined = vec![false; rows.len()];
     for (at, row) in rows.iter().enumerate() {
@@ -44,12 +47,12 @@ pub(crate) fn read<'a>(rows: impl Iterator<Item = &'a Row>, me: &AuthorKey) -> C
         if let Some(unseen) = past.first_lacking(at) {
             joined[unseen..at].fill(true);
         }
-        if row.author != *me
-            && let Some(seen) = past.last_of(|seen| rows[seen].author == *me)
-        {
-            let seen = rows[seen].key;
-            let known = causes.seen.entry(row.author).or_insert(seen);
-            *known = seen.max(*known);
+        for chain in chains.iter().filter(|_| row.author != *me) {
+            if let Some(seen) = past.last_of(|seen| own[seen] == Some(*chain)) {
+                let seen = rows[seen].position;
+                let known = causes.seen.entry((row.author, *chain)).or_insert(seen);
+                *known = seen.max(*known);
+            }
         }
         pasts.push(past);
     }

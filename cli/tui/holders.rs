@@ -1,9 +1,9 @@
-//! Who holds what was written here, as far as is known: who confirmed it, and who wrote something having seen it.
+//! Who holds what was written here, as far as is known: who confirmed it, who wrote something having seen it, and who
+//! told so, perhaps through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use replica::id::{AuthorKey, Position};
-use replica::order::OrderKey;
 use replica_sync::engine::{Event, Row};
 
 #[cfg(test)]
@@ -16,8 +16,9 @@ pub(crate) struct Holders {
     others: BTreeSet<AuthorKey>,
     /// Who confirmed everything that had come here by then: up to where in the log.
     confirmed: BTreeMap<AuthorKey, Position>,
-    /// The last row of ours that someone had seen when they wrote.
-    seen: BTreeMap<AuthorKey, OrderKey>,
+    /// The last row of each of our chains that someone has seen. Our chains stand side by side: who has a row of one may
+    /// lack an earlier one of another.
+    seen: BTreeMap<(AuthorKey, u64), Position>,
     /// How far the log reaches.
     end: Option<Position>,
 }
@@ -28,6 +29,9 @@ impl Holders {
         match event {
             Event::Row(row) => self.reach(row),
             Event::Held { author } | Event::Agreed { author, .. } => self.confirm(*author),
+            Event::Seen { author, up_to } => {
+                up_to.iter().for_each(|it| self.see((*author, it.incarnation), it.position));
+            }
             _ => {}
         }
     }
@@ -47,16 +51,21 @@ impl Holders {
     }
 
     /// Notes who had seen what. What was seen once stays seen.
-    pub(crate) fn saw(&mut self, seen: &BTreeMap<AuthorKey, OrderKey>) {
-        for (author, key) in seen {
-            let known = self.seen.entry(*author).or_insert(*key);
-            *known = *key.max(known);
-        }
+    pub(crate) fn saw(&mut self, seen: &BTreeMap<(AuthorKey, u64), Position>) {
+        seen.iter().for_each(|(chain, position)| self.see(*chain, *position));
+    }
+
+    fn see(&mut self, chain: (AuthorKey, u64), position: Position) {
+        let known = self.seen.entry(chain).or_insert(position);
+        *known = position.max(*known);
     }
 
     fn holds(&self, author: &AuthorKey, row: &Row) -> bool {
         self.confirmed.get(author).is_some_and(|end| row.position <= *end)
-            || self.seen.get(author).is_some_and(|seen| row.key <= *seen)
+            || row
+                .incarnation
+                .and_then(|chain| self.seen.get(&(*author, chain)))
+                .is_some_and(|seen| row.position <= *seen)
     }
 
     /// How many others hold a row of ours, and of how many.

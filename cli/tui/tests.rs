@@ -33,6 +33,9 @@ const ANN: u8 = 1;
 const BOB: u8 = 2;
 const CAROL: u8 = 3;
 
+/// Which of their chains everyone writes.
+pub(super) const HOME: u64 = 7;
+
 /// A history in the making: each row follows all before it, unless said otherwise.
 pub(super) struct Story {
     pub(super) rows: Vec<Row>,
@@ -70,6 +73,7 @@ impl Story {
             text: text.to_owned(),
             deps: deps.to_vec(),
             counts: true,
+            incarnation: Some(HOME),
             rows_after: 0,
         };
         self.rows.push(row.clone());

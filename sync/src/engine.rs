@@ -30,6 +30,7 @@ mod intake;
 mod links;
 mod preview;
 mod report;
+mod seen;
 mod serving;
 mod upkeep;
 
@@ -57,6 +58,7 @@ pub struct Engine {
     early_records: BTreeMap<Endpoint, AddressRecord>,
     /// The same of ourselves, as it was told last.
     own_record: Option<AddressRecord>,
+    seen: seen::Seen,
     settings: Settings,
     rng: ChaCha8Rng,
     now: Now,
@@ -78,6 +80,7 @@ impl Engine {
     pub fn new(mut conversation: Conversation, settings: Settings, now: Now) -> Self {
         let rng = ChaCha8Rng::from_seed(settings.seed);
         conversation.introduce(now.wall_ms);
+        let seen = seen::Seen::new(conversation.me());
         let mut engine = Self {
             conversation,
             sessions: BTreeMap::new(),
@@ -89,6 +92,7 @@ impl Engine {
             records: BTreeMap::new(),
             early_records: BTreeMap::new(),
             own_record: None,
+            seen,
             settings,
             rng,
             now,
@@ -289,6 +293,7 @@ impl Engine {
         self.conversation.introduce(self.now.wall_ms);
         self.serve_new_members();
         self.learn_of_new_members();
+        self.look_at_waiting_seen(&landed.units);
     }
 
     fn answer(&mut self, tag: Tag, row: &Row) {

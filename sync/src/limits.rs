@@ -52,6 +52,13 @@ pub const ADDRESS_RECORDS_PER_FRAME_MAX: usize = 64;
 /// Most addresses of one store: two protocols on several interfaces, and what others saw it from.
 pub const ADDRESSES_PER_RECORD_MAX: usize = 16;
 
+/// Most seen records in one SEEN; more go into more frames.
+pub const SEEN_RECORDS_PER_FRAME_MAX: usize = 64;
+
+/// Most heads in a seen record. There are a few where many write at once, and whoever writes next joins them all; with
+/// more, a record says less than its author has, which is no lie.
+pub const SEEN_HEADS_MAX: usize = 16;
+
 /// Longest ticket, in bytes of text: two ids, a secret and a dozen addresses take about 600.
 pub const TICKET_BYTES_MAX: usize = 2 * 1024;
 
@@ -188,11 +195,28 @@ pub const LEARNED_ADDRESSES_MAX: usize = 4 * RECORDS_MAX;
 /// Failures in a row after which a learned address makes place for a new one: a quarter of an hour of trying.
 pub const LEARNED_FAILURES_MIN: u32 = 40;
 
-/// Most stores of one author whose addresses are remembered: their devices, and some that were renewed.
+/// Most stores of one author whose addresses, or seen records, are remembered: their devices, and some that were renewed.
 pub const RECORDS_PER_AUTHOR_MAX: usize = 8;
 
-/// Most stores whose addresses are remembered.
+/// Most stores whose addresses, or seen records, are remembered.
 pub const RECORDS_MAX: usize = 1_024;
+
+/// Shortest time between two seen records of one store: what a person notices, and a flood of chat is no flood of records.
+pub const SEEN_PAUSE: Duration = Duration::from_secs(5);
+
+/// So much more for each member where that comes to more, so that all of them together send ten a second at most, however
+/// large the room is.
+pub const SEEN_PAUSE_PER_MEMBER: Duration = Duration::from_millis(100);
+
+/// How long records that came are gathered before they are passed on: many in a frame, and of one store the last alone.
+pub const SEEN_GATHERING: Duration = Duration::from_secs(1);
+
+/// Most bytes of records sent to one peer at once: a quarter of what may be queued for it. Of more, who connects is sent
+/// the newest, and the rest of what is news goes on a moment later.
+pub const SEEN_BYTES_MAX: usize = OUTBOUND_BYTES_MAX / 4;
+
+/// How far in the future a record's number may be: clocks are wrong by a time zone, not by years.
+pub const SEEN_AHEAD: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// How long a knocker may take to say its name.
 pub const KNOCK_TIME: Duration = Duration::from_secs(5);
@@ -339,6 +363,8 @@ const _: () = assert!(2 + 3 + WANTS_PER_FRAME_MAX * 33 + LOCATOR_IDS_PER_FRAME_M
 // And a full PEERS: 19 bytes an address, 122 a record beside them.
 const _: () =
     assert!(2 + 3 + ADDRESS_RECORDS_PER_FRAME_MAX * (122 + ADDRESSES_PER_RECORD_MAX * 19) < FRAME_BYTES_MAX);
+// And a full SEEN: 32 bytes a head, 122 a record beside them.
+const _: () = assert!(2 + 9 + 3 + SEEN_RECORDS_PER_FRAME_MAX * (122 + SEEN_HEADS_MAX * 32) < FRAME_BYTES_MAX);
 // Who is slowed still has most of a handshake's time.
 const _: () = assert!(ANSWER_DELAY_MAX.as_millis() * 2 < HANDSHAKE_TIME.as_millis());
 // The longest handshake message: two keys of which one is sealed, the sealed proof with all cards and an invite.

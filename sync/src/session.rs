@@ -44,6 +44,10 @@ pub(crate) struct Session {
     pub(crate) is_exact: bool,
     /// Whether the peer showed us what is newest there.
     pub(crate) was_previewed: bool,
+    /// Whether the seen records known here were named to it.
+    pub(crate) told_mark: bool,
+    /// Whether it named those it knows.
+    pub(crate) heard_mark: bool,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
     /// The digest the peer told last.

@@ -13,11 +13,13 @@ use crate::limits::BYE_TEXT_BYTES_MAX;
 
 mod codec;
 mod deframer;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 pub use codec::{DecodeError, decode, encode};
 pub use deframer::{Deframer, TooLong};
+pub use seen::{Seen, SeenRecord};
 
 /// The protocol this version speaks, sent in [`Hello`].
 pub const PROTOCOL: u16 = 1;
@@ -46,6 +48,8 @@ pub enum Frame {
     Credit(Credit),
     /// Where members can be reached.
     Peers(Peers),
+    /// How far members hold the history.
+    Seen(Seen),
     /// A sign of life, with what the sender has.
     Ping(Ping),
     /// Last on a connection: why it ends.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::tui::tests::{Story, key_of};
+use crate::tui::tests::{HOME, Story, key_of};
 
 const ANN: u8 = 1;
 const BOB: u8 = 2;
@@ -61,7 +61,25 @@ fn who_wrote_after_a_row_of_ours_has_it_and_all_before() {
     let carol = story.row(CAROL, 3, "had seen two", &[second.id]);
     story.row(BOB, 4, "had seen carol", &[carol.id]);
     let seen = |rows: usize| read(story.rows.iter().take(rows), &key_of(ANN)).seen;
-    assert_eq!(seen(3).get(&key_of(BOB)), Some(&first.key));
-    assert_eq!(seen(3).get(&key_of(CAROL)), None);
-    assert_eq!(seen(5).get(&key_of(BOB)), Some(&second.key));
+    assert_eq!(seen(3).get(&(key_of(BOB), HOME)), Some(&first.position));
+    assert_eq!(seen(3).get(&(key_of(CAROL), HOME)), None);
+    assert_eq!(seen(5).get(&(key_of(BOB), HOME)), Some(&second.position));
+}
+
+#[test]
+fn who_saw_a_row_of_one_home_has_not_seen_what_stands_before_it_from_another() {
+    let mut story = Story::new();
+    let first = story.says(ANN, 0, "one");
+    story.row(ANN, 1, "from the other home", &[first.id]);
+    story.rows[1].incarnation = Some(HOME + 1);
+    let third = story.row(ANN, 2, "three", &[first.id]);
+    story.row(BOB, 3, "had seen three", &[third.id]);
+    // Of a chain with branches nothing follows.
+    let fourth = story.row(ANN, 4, "four", &[third.id]);
+    story.rows[4].incarnation = None;
+    story.row(CAROL, 5, "had seen four", &[fourth.id]);
+    let seen = read(story.rows.iter(), &key_of(ANN)).seen;
+    let bob = ((key_of(BOB), HOME), third.position);
+    let carol = ((key_of(CAROL), HOME), third.position);
+    assert_eq!(seen, [bob, carol].into());
 }

@@ -1,7 +1,8 @@
+use replica::graph::Reached;
 use replica_sync::engine::Event;
 
 use super::*;
-use crate::tui::tests::{Story, key_of};
+use crate::tui::tests::{HOME, Story, key_of};
 
 const ANN: u8 = 1;
 const BOB: u8 = 2;
@@ -42,11 +43,46 @@ fn whoever_wrote_having_seen_a_row_holds_it_though_they_never_confirmed() {
     let mut story = Story::new();
     let (first, second) = (story.says(ANN, 0, "x"), story.says(ANN, 1, "y"));
     let mut holders = two_others();
-    holders.saw(&[(key_of(BOB), first.key)].into());
+    holders.saw(&[((key_of(BOB), HOME), first.position)].into());
     assert_eq!((holders.count(&first), holders.count(&second)), ((1, 2), (0, 2)));
-    holders.saw(&[(key_of(BOB), second.key)].into());
-    holders.saw(&[(key_of(BOB), first.key)].into());
+    holders.saw(&[((key_of(BOB), HOME), second.position)].into());
+    holders.saw(&[((key_of(BOB), HOME), first.position)].into());
     assert_eq!(holders.count(&second), (1, 2));
+}
+
+/// Somebody told how far they hold one of our chains.
+fn told(person: u8, incarnation: u64, row: &Row) -> Event {
+    let up_to = vec![Reached { incarnation, position: row.position }];
+    Event::Seen { author: key_of(person), up_to }
+}
+
+#[test]
+fn whoever_told_through_others_that_they_hold_a_row_holds_it_and_all_before_it() {
+    let mut story = Story::new();
+    let rows = [0, 1, 2].map(|minute| story.says(ANN, minute, "x"));
+    let mut holders = two_others();
+    holders.note(&told(CAROL, HOME, &rows[1]));
+    assert_eq!(rows.each_ref().map(|row| holders.sign(row)), ["◐", "◐", "○"]);
+    holders.note(&told(BOB, HOME, &rows[0]));
+    assert_eq!(rows.each_ref().map(|row| holders.sign(row)), ["●", "◐", "○"]);
+    // What was told before comes late, and changes nothing.
+    holders.note(&told(CAROL, HOME, &rows[0]));
+    assert_eq!(rows.each_ref().map(|row| holders.sign(row)), ["●", "◐", "○"]);
+}
+
+#[test]
+fn a_row_of_one_home_says_nothing_of_what_another_home_wrote_before() {
+    let mut story = Story::new();
+    let mut of_other = story.says(ANN, 0, "from the other home");
+    of_other.incarnation = Some(HOME + 1);
+    let mut of_fork = story.says(ANN, 1, "from a chain with branches");
+    of_fork.incarnation = None;
+    let row = story.says(ANN, 2, "from here");
+    let mut holders = two_others();
+    holders.note(&told(BOB, HOME, &row));
+    holders.note(&told(CAROL, HOME, &row));
+    let signs = [&of_other, &of_fork, &row].map(|row| holders.sign(row));
+    assert_eq!(signs, ["○", "○", "●"]);
 }
 
 #[test]

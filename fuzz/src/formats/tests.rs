@@ -2,7 +2,7 @@ use replica::entry::{Body, Entry, Record};
 use replica::id::{AuthorKey, ChainId, Digest, EntryId, RoomId, StoreId};
 use replica::identity::Signature;
 use replica_sync::wire::{
-    self, Ack, Bye, ByeReason, Credit, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping,
+    self, Ack, Bye, ByeReason, Credit, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Seen, SeenRecord,
 };
 use replica_sync::wire::{Want, WantChain};
 
@@ -58,6 +58,13 @@ fn examples() -> Vec<Vec<u8>> {
         id,
         signature: Signature([6; 64]),
     };
+    let seen = SeenRecord {
+        author: AuthorKey([1; 32]),
+        store: StoreId([1; 16]),
+        number: 1_795_000_000_000,
+        heads: vec![id, id],
+        signature: Signature([6; 64]),
+    };
     let hello =
         Hello { protocol: PROTOCOL, store: StoreId([1; 16]), digest: Digest([2; 32]), entries: 70_000 };
     let frames = [
@@ -71,6 +78,7 @@ fn examples() -> Vec<Vec<u8>> {
         Frame::Credit(Credit { bytes: 65_536 }),
         Frame::Ping(Ping { digest: Digest([2; 32]), at_rest: true }),
         Frame::Bye(Bye::new(ByeReason::Leaving, "bye")),
+        Frame::Seen(Seen { mark: 5, records: vec![seen] }),
     ];
     let records = entries(2).into_iter().map(|entry| entry.record().to_bytes());
     blocks.into_iter().chain(frames.iter().map(wire::encode)).chain(records).collect()
@@ -127,7 +135,7 @@ fn the_examples_are_read_to_their_end() {
     let read =
         |bytes: &Vec<u8>| block::decode(bytes, &room, &Anything).is_ok_and(|entries| entries.len() == 12);
     assert_eq!(examples().iter().filter(|bytes| read(bytes)).count(), 2);
-    assert_eq!(examples().iter().filter(|bytes| wire::decode(bytes).is_ok()).count(), 10);
+    assert_eq!(examples().iter().filter(|bytes| wire::decode(bytes).is_ok()).count(), 11);
     // `SEEDS=DIR cargo test -p replica-fuzz examples` writes them as seeds.
     if let Ok(folder) = std::env::var("SEEDS") {
         for (number, bytes) in examples().iter().enumerate() {

@@ -51,6 +51,8 @@ impl Engine {
             is_resumed: false,
             is_exact: false,
             was_previewed: false,
+            told_mark: false,
+            heard_mark: false,
             outgoing: Outgoing::new(graph.durable()),
             incoming: Incoming::default(),
             peer_digest: None,
@@ -169,6 +171,7 @@ impl Engine {
             }
             self.introduce_addresses(connection, None);
             self.exchange(connection, 0);
+            self.greet_with_seen(connection);
         }
     }
 

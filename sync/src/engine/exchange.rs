@@ -46,6 +46,7 @@ impl Engine {
             }
             Frame::Credit(credit) => session.outgoing.grant(credit.bytes),
             Frame::Peers(peers) => self.on_peers(connection, peers),
+            Frame::Seen(seen) => self.on_seen(connection, seen),
             Frame::Ping(ping) => self.on_ping(connection, ping),
             Frame::Bye(bye) => {
                 let address = session.address.clone();
@@ -102,6 +103,7 @@ impl Engine {
         self.offer_preview(connection, hello.entries);
         self.introduce_addresses(connection, met.map(|met| met.told));
         self.resume(connection, &hello, met);
+        self.greet_with_seen(connection);
     }
 
     /// Notes that a peer has now what we have.

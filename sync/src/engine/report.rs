@@ -3,6 +3,7 @@
 use replica::archive::{Draft, text_of};
 use replica::documents::PageRow;
 use replica::entry::Entry;
+use replica::graph::Reached;
 use replica::id::{AuthorKey, ChainId, EntryId, Position, StoreId};
 use replica::order::OrderKey;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub struct Row {
     pub deps: Vec<EntryId>,
     /// Whether it counts: not what somebody wrote whose removal had not seen it. To be shown folded.
     pub counts: bool,
+    /// Which of its author's chains it is of: their rows with the same one follow each other. None if that chain was forked.
+    pub incarnation: Option<u64>,
     /// How many rows stood behind it when it came: more than none, and it came late.
     pub rows_after: u32,
 }
@@ -55,7 +58,8 @@ impl Row {
 
     fn new(conversation: &Conversation, at: Position, text: String) -> Self {
         let graph = conversation.graph();
-        let (key, author) = (graph.key(at), graph.chain(at).author);
+        let (key, chain) = (graph.key(at), graph.chain(at));
+        let author = chain.author;
         Self {
             id: key.id,
             position: at,
@@ -67,6 +71,7 @@ impl Row {
             text,
             deps: graph.parents(at).map(|parent| graph.id(parent)).collect(),
             counts: graph.counts(at),
+            incarnation: (!graph.is_forked(&chain)).then_some(chain.incarnation),
             rows_after: 0,
         }
     }
@@ -151,6 +156,14 @@ pub enum Event {
         /// Who.
         author: AuthorKey,
     },
+    /// Somebody told, perhaps through others, how much of what was written here their replica holds: in each of our chains
+    /// the entries up to one.
+    Seen {
+        /// Who.
+        author: AuthorKey,
+        /// Up to where, ascending by chain. Each time all that is known.
+        up_to: Vec<Reached>,
+    },
     /// A connection ends that is one too many: another to the same peer is kept, or others carry what is said.
     Doubled(ConnectionId),
     /// A peer ended the connection, and said why.
@@ -215,7 +228,7 @@ impl Engine {
                 && self.sessions.values().all(|session| session.is_handed_over(durable))
     }
 
-    /// What was told of the connections that stand, as if it happened now: for who listens from here on.
+    /// What was told of the connections that stand and of who holds what, as if it happened now: for who listens from here on.
     #[must_use]
     pub fn so_far(&self, now_ms: u64) -> Vec<Event> {
         let mut events = Vec::new();
@@ -233,6 +246,9 @@ impl Engine {
                 });
             }
         }
+        let me = self.conversation.me();
+        let others = self.seen.so_far().filter(|(author, _)| *author != me);
+        events.extend(others.map(|(author, up_to)| Event::Seen { author, up_to }));
         events
     }
 

@@ -25,6 +25,7 @@ impl Engine {
         }
         self.ping();
         self.renew_own_record();
+        self.tell_seen();
         self.keep_links();
     }
 
@@ -54,7 +55,7 @@ impl Engine {
             let ping = session.hello.map(|_| session.ping_due_ms);
             [ping, Some(session.heard_ms + millis(SILENCE)), patience, session.incoming.paced_until_ms]
         });
-        sessions.flatten().chain(self.plan_ms).chain(self.own_record_due()).min()
+        sessions.flatten().chain(self.plan_ms).chain(self.own_record_due()).chain(self.seen.due()).min()
     }
 
     /// Pings who is due, and who should hear at once that we rest; tells when agreement is reached.

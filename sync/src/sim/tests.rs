@@ -12,6 +12,7 @@ mod lies;
 mod overlay;
 mod preview;
 mod resume;
+mod seen;
 
 /// The seeds a story is told under. `REPLICA_SEED=7` replays that one alone, as a failing test names it.
 fn seeds() -> Range<u64> {

@@ -18,6 +18,8 @@ pub struct Traffic {
     pub telling: u64,
     /// Bytes of all frames, each with the tag that a channel adds.
     pub bytes: u64,
+    /// Those of SEEN among them.
+    pub seen_bytes: u64,
 }
 
 impl World {
@@ -41,7 +43,8 @@ impl World {
 
     pub(super) fn watch(&mut self, from: usize, to: usize, frame: &Frame) {
         let traffic = self.traffic.entry((from, to)).or_default();
-        traffic.bytes += (encode(frame).len() + TAG_BYTES) as u64;
+        let bytes = (encode(frame).len() + TAG_BYTES) as u64;
+        traffic.bytes += bytes;
         match frame {
             Frame::Hello(_) => traffic.greeting += 1,
             Frame::Have(_) | Frame::Want(_) | Frame::Locate(_) => traffic.asking += 1,
@@ -49,6 +52,7 @@ impl World {
                 traffic.telling += 1;
                 self.watch_block(from, block);
             }
+            Frame::Seen(_) => traffic.seen_bytes += bytes,
             _ => {}
         }
     }

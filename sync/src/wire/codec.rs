@@ -19,12 +19,12 @@ use replica::limits::{BLOCK_BYTES_MAX, NAME_BYTES_MAX};
 
 use crate::limits::{
     ADDRESS_RECORDS_PER_FRAME_MAX, ADDRESSES_PER_RECORD_MAX, BYE_TEXT_BYTES_MAX, DECODED_BYTES_MAX,
-    FRAME_BYTES_MAX, KNOCKS_WAITING_MAX, LOCATOR_IDS_MAX, TICKET_BYTES_MAX, TIPS_PER_FRAME_MAX,
-    WANTS_PER_FRAME_MAX,
+    FRAME_BYTES_MAX, KNOCKS_WAITING_MAX, LOCATOR_IDS_MAX, SEEN_HEADS_MAX, SEEN_RECORDS_PER_FRAME_MAX,
+    TICKET_BYTES_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
 };
 use crate::wire::{
     Ack, Address, AddressRecord, Bye, ByeReason, Credit, Data, Frame, Have, Hello, Knock, KnockNonce, Locate,
-    Peers, Ping, Tip, Want, WantChain, Yield,
+    Peers, Ping, Seen, SeenRecord, Tip, Want, WantChain, Yield,
 };
 
 /// Version of the layout, first in every frame.
@@ -99,6 +99,7 @@ fn kind(frame: &Frame) -> u8 {
         Frame::Peers(_) => 10,
         Frame::Ping(_) => 11,
         Frame::Bye(_) => 12,
+        Frame::Seen(_) => 13,
         Frame::Knock(_) => 16,
         Frame::Ticket(_) => 17,
         Frame::Yield(_) => 18,
@@ -118,6 +119,7 @@ fn put_fields(frame: &Frame, to: &mut Encoder) -> Result<(), EncodeError> {
         Frame::Peers(it) => it.put(to),
         Frame::Ping(it) => it.put(to),
         Frame::Bye(it) => it.put(to),
+        Frame::Seen(it) => it.put(to),
         Frame::Knock(it) => it.put(to),
         Frame::Ticket(text) => text.put_limited(to),
         Frame::Yield(it) => it.put(to),
@@ -138,6 +140,7 @@ fn take_fields(kind: u8, from: &mut Decoder<'_>) -> Result<Option<Frame>, Flaw> 
         10 => Frame::Peers(Field::take(from)?),
         11 => Frame::Ping(Field::take(from)?),
         12 => Frame::Bye(Field::take(from)?),
+        13 => Frame::Seen(Field::take(from)?),
         16 => Frame::Knock(Field::take(from)?),
         17 => Frame::Ticket(Limited::take_limited(from, TICKET_BYTES_MAX)?),
         18 => Frame::Yield(Field::take(from)?),
@@ -189,6 +192,8 @@ structure!(Credit { bytes });
 structure!(Address { ip, port });
 structure!(AddressRecord { author, store, expires_ms, addresses <= ADDRESSES_PER_RECORD_MAX, signature });
 structure!(Peers { records <= ADDRESS_RECORDS_PER_FRAME_MAX });
+structure!(SeenRecord { author, store, number, heads <= SEEN_HEADS_MAX, signature });
+structure!(Seen { mark, records <= SEEN_RECORDS_PER_FRAME_MAX });
 structure!(Ping { digest, at_rest });
 structure!(Bye { reason, text <= BYE_TEXT_BYTES_MAX });
 structure!(Knock { nick <= NAME_BYTES_MAX, alone, nonce, heard <= KNOCKS_WAITING_MAX });

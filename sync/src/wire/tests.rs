@@ -1,4 +1,5 @@
 use data_encoding::HEXLOWER;
+use replica::id::RoomId;
 use replica::limits::BLOCK_BYTES_MAX;
 
 use super::*;
@@ -37,6 +38,16 @@ fn record() -> AddressRecord {
         expires_ms: 1 << 40,
         addresses,
         signature,
+    }
+}
+
+fn seen() -> SeenRecord {
+    SeenRecord {
+        author: AuthorKey([0xaa; 32]),
+        store: StoreId([1; 16]),
+        number: 1 << 40,
+        heads: vec![EntryId([0xbb; 32]), EntryId([0xdd; 32])],
+        signature: Signature([0xcc; 64]),
     }
 }
 
@@ -94,6 +105,16 @@ fn the_bytes_of_peers_and_bye_are_for_ever() {
 }
 
 #[test]
+fn the_bytes_of_seen_are_for_ever() {
+    let fields = [&of("aa", 32), &of("01", 16), "fd0000010000000000", "02", &of("bb", 32), &of("dd", 32)];
+    check(
+        &Frame::Seen(Seen { mark: 0, records: vec![seen()] }),
+        &["010d", "00", "01", &fields.concat(), &of("cc", 64)],
+    );
+    check(&Frame::Seen(Seen { mark: 1 << 56, records: Vec::new() }), &["010d", "fd0100000000000000", "00"]);
+}
+
+#[test]
 fn the_bytes_of_what_comes_before_membership_are_for_ever() {
     let (nonce, heard) = (KnockNonce([0xaa; 16]), vec![KnockNonce([0xbb; 16])]);
     let knock = Knock { nick: "ann".to_owned(), alone: true, nonce, heard };
@@ -122,7 +143,7 @@ fn what_is_no_frame_of_this_version_is_refused_with_the_reason() {
 #[test]
 fn a_count_that_nothing_follows_is_refused_and_allocates_nothing() {
     let counts = ["fd4000000000000000", "fdffffffffffffffff", "feffffffffffffffffffffffffffffffff"];
-    for kind in ["02", "03", "04", "05", "06", "07", "0a", "0c01", "10", "11"] {
+    for kind in ["02", "03", "04", "05", "06", "07", "0a", "0c01", "0d00", "10", "11"] {
         refused(&["01", kind, counts[0]].concat(), DecodeError::OverLimit);
         refused(&["01", kind, counts[1]].concat(), DecodeError::OverLimit);
         refused(&["01", kind, counts[2]].concat(), DecodeError::Malformed);
@@ -150,6 +171,8 @@ fn one_more_than_a_limit_is_refused_and_the_limit_is_not() {
     refused(&["010c01fb0101", &"61".repeat(257)].concat(), DecodeError::OverLimit);
     refused(&["010a41"].concat(), DecodeError::OverLimit);
     refused(&["010a01", &"aa".repeat(32), &"01".repeat(16), "0011"].concat(), DecodeError::OverLimit);
+    refused("010d0041", DecodeError::OverLimit);
+    refused(&["010d0001", &"aa".repeat(32), &"01".repeat(16), "0011"].concat(), DecodeError::OverLimit);
 }
 
 #[test]
@@ -170,6 +193,10 @@ fn the_fullest_frames_fit_what_a_channel_carries() {
         Frame::Locate(Locate { tips: vec![EntryId([1; 32]); 400] }),
         Frame::Peers(Peers {
             records: vec![AddressRecord { addresses: vec![record().addresses[0]; 5], ..record() }; 64],
+        }),
+        Frame::Seen(Seen {
+            mark: u64::MAX,
+            records: vec![SeenRecord { heads: vec![EntryId([2; 32]); 16], ..seen() }; 64],
         }),
     ];
     for frame in full {
@@ -192,6 +219,7 @@ fn random_and_mutated_bytes_never_panic() {
     let frames = [
         encode(&Frame::Have(Have { tips: vec![tip(); 3], last: true })),
         encode(&Frame::Peers(Peers { records: vec![record(); 2] })),
+        encode(&Frame::Seen(Seen { mark: 7, records: vec![seen(); 2] })),
         encode(&Frame::Want(Want {
             chains: vec![WantChain { tip: tip().id, from: vec![tip().id; 3] }],
             last: true,
@@ -265,6 +293,33 @@ fn an_address_record_is_its_authors_word_for_word() {
     assert!(!AddressRecord { store: StoreId([2; 16]), ..record.clone() }.is_authentic());
     assert!(!AddressRecord { addresses: record.addresses[..1].to_vec(), ..record.clone() }.is_authentic());
     assert!(!AddressRecord { author: AuthorKey([0; 32]), ..record }.is_authentic());
+}
+
+#[test]
+fn a_seen_record_is_its_authors_word_for_word_in_one_room() {
+    let (identity, room) = (Identity::from_secret(&[5; 32]), RoomId([7; 32]));
+    let record = SeenRecord::signed(&identity, &room, StoreId([1; 16]), 1_000, seen().heads);
+    assert!(record.is_authentic(&room));
+    assert!(!record.is_authentic(&RoomId([8; 32])));
+    for other in [
+        SeenRecord { number: 1_001, ..record.clone() },
+        SeenRecord { store: StoreId([2; 16]), ..record.clone() },
+        SeenRecord { heads: record.heads[..1].to_vec(), ..record.clone() },
+        SeenRecord { heads: Vec::new(), ..record.clone() },
+        SeenRecord { author: AuthorKey([0; 32]), ..record.clone() },
+    ] {
+        assert!(!other.is_authentic(&room), "{other:?}");
+    }
+}
+
+#[test]
+fn the_signature_of_a_seen_record_never_changes() {
+    let (identity, room) = (Identity::from_secret(&[1; 32]), RoomId([7; 32]));
+    let record = SeenRecord::signed(&identity, &room, StoreId([1; 16]), 1_000, seen().heads);
+    let signature = HEXLOWER.encode(&record.signature.0);
+    let first = "fa5c25c6d9a6a8f55583b454d0001010d42b7090a99e516141bd22d9fc815d6d";
+    let second = "4091784d8965be89dbddc4ff52c5f83434feb9070ada50703f6e5d32d78c0306";
+    assert_eq!(signature, [first, second].concat());
 }
 
 #[test]
