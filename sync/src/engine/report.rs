@@ -161,7 +161,7 @@ pub enum Event {
     Seen {
         /// Who.
         author: AuthorKey,
-        /// Up to where, ascending by chain. Each time all that is known.
+        /// Up to where, ascending by chain: all that one of their replicas is known to hold.
         up_to: Vec<Reached>,
     },
     /// A connection ends that is one too many: another to the same peer is kept, or others carry what is said.
