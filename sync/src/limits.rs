@@ -55,8 +55,7 @@ pub const ADDRESSES_PER_RECORD_MAX: usize = 16;
 /// Most seen records in one SEEN; more go into more frames.
 pub const SEEN_RECORDS_PER_FRAME_MAX: usize = 64;
 
-/// Most heads in a seen record. There are a few where many write at once, and whoever writes next joins them all; with
-/// more, a record says less than its author has, which is no lie.
+/// Most heads in a seen record: as many as many who write at once make. With more it says less, which is no lie.
 pub const SEEN_HEADS_MAX: usize = 16;
 
 /// Longest ticket, in bytes of text: two ids, a secret and a dozen addresses take about 600.
@@ -122,8 +121,7 @@ pub const WINDOW_UNASKED_BYTES: usize = 128 * 1024;
 /// How far a sender may overshoot the window: it stops once the window is used up, and what it had read by then is sent.
 pub const WINDOW_OVERSHOOT_BYTES: usize = 256 * 1024;
 
-/// Most frames of one connection that are not durable here: each is looked at for every acknowledgement. The window
-/// holds fewer, so these wait for causes that nobody brings.
+/// Most frames of one connection that wait here for causes, or the disk: each is looked at for every acknowledgement.
 pub const OPEN_FRAMES_MAX: usize = 8_192;
 
 /// Events (mostly frames received) waiting for the node, of all connections: at most 4 MiB, and as many more whose turn
@@ -204,15 +202,13 @@ pub const RECORDS_MAX: usize = 1_024;
 /// Shortest time between two seen records of one store: what a person notices, and a flood of chat is no flood of records.
 pub const SEEN_PAUSE: Duration = Duration::from_secs(5);
 
-/// So much more for each member where that comes to more, so that all of them together send ten a second at most, however
-/// large the room is.
+/// So much for each member where that comes to more: all of them together send ten a second at most.
 pub const SEEN_PAUSE_PER_MEMBER: Duration = Duration::from_millis(100);
 
 /// How long records that came are gathered before they are passed on: many in a frame, and of one store the last alone.
 pub const SEEN_GATHERING: Duration = Duration::from_secs(1);
 
-/// Most bytes of records sent to one peer at once: a quarter of what may be queued for it. Of more, who connects is sent
-/// the newest, and the rest of what is news goes on a moment later.
+/// Most bytes of records sent to one peer at once: a quarter of what may be queued for it. The newest go first.
 pub const SEEN_BYTES_MAX: usize = OUTBOUND_BYTES_MAX / 4;
 
 /// How far in the future a record's number may be: clocks are wrong by a time zone, not by years.

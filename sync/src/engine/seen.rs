@@ -4,6 +4,8 @@
 //! A replica's own record goes out when its heads changed, after a pause that grows with the room; records of others are
 //! passed on. What is known of them is kept in memory alone: who starts anew is told by whom it meets.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::rand_core::Rng as _;
 use replica::graph::Reached;
 use replica::id::{AuthorKey, Digest};
@@ -28,7 +30,7 @@ use known::{Known, Taken};
 pub(super) struct Seen {
     known: Known,
     /// What others are to hear of, and by whom we did.
-    news: std::collections::BTreeMap<Endpoint, Option<ConnectionId>>,
+    news: BTreeMap<Endpoint, Option<ConnectionId>>,
     news_due_ms: Option<u64>,
     /// When our own record is due. None: it says how things are, or nobody is there.
     due_ms: Option<u64>,
@@ -42,7 +44,7 @@ impl Seen {
     pub(super) fn new(me: AuthorKey) -> Self {
         Self {
             known: Known::new(me),
-            news: std::collections::BTreeMap::new(),
+            news: BTreeMap::new(),
             news_due_ms: None,
             due_ms: None,
             told_ms: None,
