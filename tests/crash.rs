@@ -52,5 +52,5 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     );
     assert_eq!(ann.log(), bob.log());
     assert_eq!(ann.digest(), bob.digest());
-    assert_eq!(ann.verify()["order"], bob.verify()["order"]);
+    assert_eq!(ann.verify()["digest"], bob.verify()["digest"]);
 }

@@ -123,7 +123,7 @@ fn a_damaged_store_is_said_left_alone_mended_and_made_whole_by_a_peer() {
     assert_eq!(serving.terminate(), Some(0));
     assert_eq!(ann.log(), bob.log());
     assert_eq!(ann.digest(), bob.digest());
-    assert_eq!(ann.verify()["order"], bob.verify()["order"]);
+    assert_eq!(ann.verify()["digest"], bob.verify()["digest"]);
     for home in [&ann, &bob] {
         assert_eq!(home.status()["forked"].as_array().map(Vec::len), Some(0), "a place was given out twice");
     }

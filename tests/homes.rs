@@ -55,7 +55,7 @@ fn check(homes: &[&Home], texts: &[&str], forks: usize) {
     for home in homes {
         assert_eq!(home.log(), log, "the logs differ");
         assert_eq!(home.digest(), homes[0].digest());
-        assert_eq!(home.verify()["order"], homes[0].verify()["order"]);
+        assert_eq!(home.verify()["digest"], homes[0].verify()["digest"]);
         let status = home.status();
         assert_eq!(status["forked"].as_array().unwrap().len(), forks, "{status}");
         assert_eq!(status["members"].as_array().unwrap().len(), 2, "{status}");

@@ -88,13 +88,9 @@ fn schema(kind: &str) -> Option<&'static Fields> {
         "listening" => &[("addr", "string")],
         "invite" => &[("ticket", "string"), ("expires", "time?"), ("uses", "number?")],
         "whoami" => &[("author", "string"), ("words", "string"), ("nick", "string"), ("home", "string")],
-        "verify" => &[
-            ("digest", "string"),
-            ("order", "string"),
-            ("entries", "number"),
-            ("signatures", "number"),
-            ("documents", "number"),
-        ],
+        "verify" => {
+            &[("digest", "string"), ("entries", "number"), ("signatures", "number"), ("documents", "number")]
+        }
         "check" => &[("name", "string"), ("state", "string"), ("what", "string"), ("cure", "string?")],
         "export" => &[("file", "string"), ("bytes", "number")],
         "import" => &[("file", "string"), ("author", "string"), ("new", "number"), ("entries", "number")],

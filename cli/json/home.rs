@@ -28,14 +28,13 @@ pub(crate) fn verify(verified: &Verified) -> impl Serialize {
     #[derive(Serialize)]
     struct Verify {
         digest: String,
-        order: String,
         entries: u32,
         signatures: usize,
         documents: usize,
     }
     let fields = Verify {
-        digest: verified.digest.to_string(),
-        order: verified.order.to_string(),
+        // Called so from the first version on, of what the words call the order.
+        digest: verified.order.to_string(),
         entries: verified.entries,
         signatures: verified.signatures,
         documents: verified.documents,

@@ -101,9 +101,9 @@ fn a_tip_that_is_told_twice_is_one() {
 fn more_frames_that_wait_for_causes_than_may_are_noticed() {
     let mut incoming = Incoming::default();
     for _ in 0..OPEN_FRAMES_MAX {
-        let number = incoming.frame(100).unwrap();
+        let number = incoming.frame(10).unwrap();
         assert!(incoming.waits(number));
     }
-    let number = incoming.frame(100).unwrap();
+    let number = incoming.frame(10).unwrap();
     assert!(!incoming.waits(number));
 }
