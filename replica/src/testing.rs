@@ -214,8 +214,8 @@ impl World {
 pub(crate) fn remove(seen: &Graph, who: u8) -> Body {
     let key = person(who).key();
     let mut tips = seen.tips_of(&key);
-    tips.sort_unstable();
     tips.truncate(crate::limits::REMOVAL_SEEN_MAX);
+    tips.sort_unstable();
     Body::Remove(Box::new(Remove { key, seen: tips }))
 }
 

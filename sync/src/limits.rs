@@ -36,14 +36,13 @@ pub const DECODED_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 /// Most tips in one HAVE: 141 bytes each fill seven eighths of a frame. More tips go into more frames.
 pub const TIPS_PER_FRAME_MAX: usize = 400;
 
-/// Most chains in one WANT or LOCATE, as many as one HAVE can name.
+/// Most chains in one WANT or LOCATE.
 pub const WANTS_PER_FRAME_MAX: usize = TIPS_PER_FRAME_MAX;
 
 /// Most ids of one chain in a WANT. A locator doubles its step and a chain has at most 2^32 entries.
 pub const LOCATOR_IDS_MAX: usize = 34;
 
-/// Most ids in all of a WANT's locators that still fit one frame beside [`WANTS_PER_FRAME_MAX`] chains. For whoever
-/// writes a WANT: cut it there.
+/// Most ids in all of a WANT's locators: so many still fit one frame beside [`WANTS_PER_FRAME_MAX`] chains.
 pub const LOCATOR_IDS_PER_FRAME_MAX: usize = 1_600;
 
 /// Most address records in one PEERS; a room of more tells the rest in more frames.
@@ -131,8 +130,7 @@ pub const INBOUND_EVENTS_MAX: usize = 64;
 /// Such events of one connection: whoever floods leaves room for what others say, which then waits for these few at most.
 pub const INBOUND_EVENTS_PER_CONNECTION_MAX: usize = 8;
 
-/// Most entries in a LIVE frame. Each has a signature to be checked, and while that is done, nobody else is heard: these
-/// take a few milliseconds.
+/// Most entries in a LIVE frame: while their signatures are checked, a few milliseconds, nobody else is heard.
 pub const LIVE_ENTRIES_MAX: usize = 64;
 
 /// Entries a second of one author while others speak: far more than a person writes, and a fiftieth of what a replica takes.
@@ -164,6 +162,9 @@ pub const HOME_DRAFTS_MAX: usize = 256;
 
 /// Most stores of others of which it is kept when we last agreed: all homes of a large room. 84 bytes each.
 pub const MET_MAX: usize = 1_024;
+
+/// Most tips told at once: half of what may be queued for a peer. More are told by and by.
+pub const TIPS_PER_EXCHANGE_MAX: usize = 10 * TIPS_PER_FRAME_MAX;
 
 /// Most tips one peer may tell: a chain each, of a room of thousands with several homes. 140 bytes each.
 pub const TIPS_TOLD_MAX: usize = 100_000;
@@ -288,8 +289,7 @@ pub const CONNECTIONS_PER_FURTHER_ROOM: usize = LINKS;
 /// So many more with one address for each such room: whoever shares it may dial us while we dial them.
 pub const CONNECTIONS_PER_ADDRESS_AND_FURTHER_ROOM: usize = 2;
 
-/// Most incoming handshakes at once. One more ends the oldest: an honest one is over in a moment, so that a crowd of
-/// silent strangers cannot keep members out.
+/// Most incoming handshakes at once. One more ends the oldest, so that silent strangers keep no member out.
 pub const HANDSHAKES_MAX: usize = 32;
 
 /// Pause after the system refuses to accept a connection (no file descriptors left), instead of trying without rest.

@@ -56,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) agreed: Option<Digest>,
     /// How often in a row both sides rested with unequal digests.
     pub(crate) unequal: u32,
+    /// How many tips were told, where there are more than are told at once.
+    pub(crate) told_tips: usize,
     /// Whether to tell our digest as soon as nothing is under way.
     pub(crate) ping_at_rest: bool,
     pub(crate) heard_ms: u64,

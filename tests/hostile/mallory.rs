@@ -228,6 +228,12 @@ impl Mallory {
         entry
     }
 
+    /// The first entry of another chain of its own, which it then knows.
+    pub(crate) fn begin(&mut self) -> Entry {
+        self.chain.incarnation += 1 << 32;
+        self.write("la")
+    }
+
     /// A block of entries, each with its signature.
     pub(crate) fn block(&self, entries: &[Entry]) -> Vec<u8> {
         block::encode(entries, true, &self.graph).unwrap()

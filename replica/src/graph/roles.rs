@@ -6,6 +6,7 @@
 //! claiming to have been first. Then admissions are walked, causes first: each counts if whoever wrote it was in by
 //! what counts.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::Invite;
@@ -72,16 +73,20 @@ impl Fold<'_, Roles> {
     fn walk_ranks(&mut self) {
         let Some(first) = self.rosters.entries().first() else { return };
         let mut ahead = BTreeMap::from([(self.key(0), (first.author, None))]);
-        let mut counted: BTreeSet<Index> = BTreeSet::new();
+        // What each admin did that does not count yet.
+        let mut left: BTreeMap<AuthorKey, Vec<Index>> = BTreeMap::new();
         // A promotion stands above what its promoter's term rests on, so no rank that is still to come is higher.
         while let Some((rank, (author, promotion))) = ahead.pop_first() {
             let term = Term { rank, promotion };
             self.roles.terms.entry(author).or_default().push(term);
-            let mut acts = self.rosters.judgements(&author).to_vec();
-            acts.sort_unstable_by_key(|&act| self.key(act));
-            for act in acts {
-                if !self.is_within(&author, &term, act) || !counted.insert(act) {
-                    continue;
+            let mut acts = left.remove(&author).unwrap_or_else(|| {
+                let mut acts = self.rosters.judgements(&author).to_vec();
+                acts.sort_unstable_by_key(|&act| self.key(act));
+                acts
+            });
+            acts.retain(|&act| {
+                if !self.is_within(&author, &term, act) {
+                    return true;
                 }
                 match &self.rosters.entries()[act].act {
                     Act::Promote(key) => drop(ahead.insert(self.key(act), (*key, Some(act)))),
@@ -92,7 +97,9 @@ impl Fold<'_, Roles> {
                     }
                     _ => {}
                 }
-            }
+                false
+            });
+            left.insert(author, acts);
         }
     }
 
@@ -274,13 +281,21 @@ impl Graph {
             || publisher.is_some_and(|publisher| self.is_out(&publisher))
     }
 
-    /// The newest entries of someone's chains: what a removal names as seen.
+    /// The newest entries of someone's chains: what a removal names as seen. First those of chains that let somebody in,
+    /// then of the longest: a removal can name so many, and whoever is removed may have begun any number.
     #[must_use]
     pub fn tips_of(&self, author: &AuthorKey) -> Vec<EntryId> {
         let chains = self.chains.iter().filter(|chain| chain.id.author == *author);
         let entries = chains.flat_map(|chain| chain.by_seq.iter().chain(&chain.forks).copied());
         let followed: BTreeSet<Position> = entries.clone().filter_map(|at| self.previous(at)).collect();
-        entries.filter(|at| !followed.contains(at)).map(|at| self.id(at)).collect()
+        let admissions = self.rosters.entries().iter().filter(|entry| entry.author == *author);
+        let admissions = admissions.filter(|entry| entry.admitted().is_some());
+        let hosts: BTreeSet<u32> = admissions.map(|entry| self.nodes[entry.at as usize].chain).collect();
+        let mut tips: Vec<Position> = entries.filter(|at| !followed.contains(at)).collect();
+        tips.sort_unstable_by_key(|&at| {
+            Reverse((hosts.contains(&self.nodes[at as usize].chain), self.seq(at), self.key(at)))
+        });
+        tips.into_iter().map(|at| self.id(at)).collect()
     }
 
     /// Whether an entry is another or stands before it in its chain.

@@ -51,12 +51,8 @@ impl Conversation {
         if !self.graph.may_remove(&self.me(), &key) {
             return Err(SayError::NotAdmin);
         }
-        // Of more branches than a removal can name, the newest count: their author forked them.
-        let mut tips: Vec<_> =
-            self.graph.tips_of(&key).into_iter().filter_map(|id| self.graph.position(&id)).collect();
-        tips.sort_unstable_by_key(|&at| std::cmp::Reverse(self.graph.key(at)));
-        let mut seen: Vec<EntryId> =
-            tips.into_iter().take(REMOVAL_SEEN_MAX).map(|at| self.graph.id(at)).collect();
+        let mut seen = self.graph.tips_of(&key);
+        seen.truncate(REMOVAL_SEEN_MAX);
         seen.sort_unstable();
         self.write(&Body::Remove(Box::new(Remove { key, seen })), now_ms, Some(tag)).map(drop)
     }

@@ -58,6 +58,7 @@ impl Engine {
             peer_digest: None,
             agreed: None,
             unequal: 0,
+            told_tips: 0,
             ping_at_rest: true,
             heard_ms: self.now.monotonic_ms,
             ping_due_ms: self.now.monotonic_ms,

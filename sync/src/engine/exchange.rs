@@ -1,5 +1,6 @@
 //! The exchange: HELLO, HAVE, WANT, LOCATE, and what comes in.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -13,7 +14,8 @@ use crate::conversation::{BlockKind, ConnectionId};
 use crate::engine::{Engine, Event};
 use crate::limits::millis;
 use crate::limits::{
-    HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, WANTS_PER_FRAME_MAX,
+    HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_EXCHANGE_MAX, TIPS_PER_FRAME_MAX,
+    WANTS_PER_FRAME_MAX,
 };
 use crate::penalty::Refused;
 use crate::session::Session;
@@ -150,8 +152,16 @@ impl Engine {
         session.outgoing.tell(graph.durable());
         session.ping_at_rest = true;
         session.unequal = 0;
-        let tips: Vec<wire::Tip> = graph
-            .signed_tips(since)
+        let mut tips = graph.signed_tips(since);
+        if tips.len() > TIPS_PER_EXCHANGE_MAX {
+            // The longest chains first; the rest by and by, as the digests stay unequal.
+            tips.sort_by_key(|(tip, _)| Reverse(tip.seq));
+            let from = session.told_tips;
+            session.told_tips =
+                if from + TIPS_PER_EXCHANGE_MAX < tips.len() { from + TIPS_PER_EXCHANGE_MAX } else { 0 };
+            tips = tips.into_iter().skip(from).take(TIPS_PER_EXCHANGE_MAX).collect();
+        }
+        let tips: Vec<wire::Tip> = tips
             .into_iter()
             .map(|(tip, signature)| wire::Tip { chain: tip.chain, seq: tip.seq, id: tip.id, signature })
             .collect();

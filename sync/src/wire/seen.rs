@@ -52,7 +52,7 @@ impl SeenRecord {
     }
 }
 
-/// See [`Frame::Seen`].
+/// See [`Frame::Seen`](crate::wire::Frame::Seen).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Without records: names those that the sender knows, so that whoever knows others sends them. Else of no meaning.

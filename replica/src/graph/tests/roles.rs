@@ -222,3 +222,19 @@ fn roles_that_were_asked_for_all_along_are_those_of_the_whole() {
         assert_eq!(face(&graph), face(&graph_of(world.room, &world.log)), "seed {seed}");
     }
 }
+
+#[test]
+fn who_begins_very_many_chains_takes_nobody_they_let_in_along() {
+    let mut world = room_of(&[1]);
+    let base = last(&world);
+    let friend = world.write(1, None, &[&base], &world.admit(1, 2));
+    world.put(&friend);
+    for incarnation in 10..10 + 2 * crate::limits::REMOVAL_SEEN_MAX as u64 {
+        let message = Body::Message("junk".to_owned());
+        let first = record(chain(1, incarnation), None, &[friend.id()], START_MS, &message);
+        let first = world.sign(first, 1);
+        world.put(&first);
+    }
+    world.say(0, &kick(&world, 1));
+    assert!(!world.graph.is_member(&key(1)) && world.graph.is_member(&key(2)));
+}
