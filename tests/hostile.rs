@@ -389,5 +389,6 @@ fn who_begins_very_many_chains_keeps_nobody_from_the_whole_history() {
     late.run(&["join", &ticket.to_string()]);
     late.ok(&["sync", "--timeout", "60"]);
     assert_eq!(late.digest(), victim.home.digest());
+    victim.friend.ok(&["sync", "--timeout", "60"]);
     victim.survives();
 }
