@@ -61,6 +61,11 @@ fn what_both_wrote_offline_becomes_one_history_byte_for_byte() {
     assert!(homes.iter().all(|home| home.digest() == ann.digest()), "the digests differ");
     let verified = homes.map(|home| home.verify()["digest"].clone());
     assert!(verified.iter().all(|digest| *digest == verified[0]), "{verified:?}");
+    let says = |command: &str| {
+        let said = ann.ok(&[command]);
+        said.lines().find(|line| line.starts_with("digest ")).map(str::to_owned)
+    };
+    assert!(says("verify").is_some() && says("verify") == says("status"));
 }
 
 #[test]

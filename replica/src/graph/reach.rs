@@ -33,8 +33,8 @@ impl Reached {
     }
 }
 
-/// What the durable entries have in their pasts of one author's chains. It takes four bytes an entry and is kept up only
-/// for who asks, since walking the past for each question would cost as much as the history is long.
+/// What the durable entries have in their pasts of one author's chains. It takes four bytes an entry, and some fifty more
+/// where that changes, as at each of the author's own. It is kept up only for who asks, since walking the past for each question would cost as much as the history is long.
 ///
 /// What is in no one line is left out: entries of a chain that was forked when they were looked at.
 #[derive(Debug)]

@@ -264,8 +264,8 @@ impl Rosters {
         Mark(self.entries.len())
     }
 
-    /// Forgets the roster entries after a mark, and says whether there were any. Sets are about indices alone, so those made meanwhile stay right for
-    /// the entries that take the indices next.
+    /// Forgets the roster entries after a mark, and says whether there were any. Sets are about indices alone, so those
+    /// made meanwhile stay right for the entries that take the indices next.
     pub(super) fn rewind(&mut self, mark: Mark) -> bool {
         let is_less = self.entries.len() > mark.0;
         for entry in self.entries.split_off(mark.0).into_iter().rev() {

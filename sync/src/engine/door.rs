@@ -98,23 +98,22 @@ impl Engine {
     fn judge_invite(&mut self, author: &AuthorKey, shown: &Shown) -> Verdict {
         let graph = self.conversation.graph();
         let purpose = Purpose::Invite { room: &graph.room(), key: author, channel: &shown.channel };
-        let invites = graph.invites_by(&shown.key);
-        if invites.is_empty() {
-            return refuse(ByeReason::InviteUnknown, "this invite is not known here (yet)");
-        }
         if !verify(&shown.key, purpose, &shown.signature) {
             return refuse(ByeReason::InviteUnknown, "the proof of the invite does not hold");
         }
-        let trouble_of = |(id, invite): &(EntryId, Invite)| self.trouble_with(id, invite);
-        let Some((id, _)) = invites.iter().find(|invite| trouble_of(invite).is_none()) else {
-            let trouble = invites.first().and_then(trouble_of);
-            return trouble.unwrap_or(Verdict::TakeOnly);
-        };
-        let proof = InviteProof { invite: *id, channel: shown.channel, signature: shown.signature };
-        match self.conversation.admit(*author, Some(proof), self.now.wall_ms, None) {
-            Ok(_) => Verdict::Serve,
-            Err(_) => refuse(ByeReason::NotMember, "the one you met cannot let anyone in"),
+        let mut trouble = None;
+        for (id, invite) in graph.invites_by(&shown.key) {
+            let Some(why) = self.trouble_with(&id, &invite) else {
+                let proof = InviteProof { invite: id, channel: shown.channel, signature: shown.signature };
+                return match self.conversation.admit(*author, Some(proof), self.now.wall_ms, None) {
+                    Ok(_) => Verdict::Serve,
+                    Err(_) => refuse(ByeReason::NotMember, "the one you met cannot let anyone in"),
+                };
+            };
+            trouble.get_or_insert(why);
         }
+        let unknown = || refuse(ByeReason::InviteUnknown, "this invite is not known here (yet)");
+        trouble.unwrap_or_else(unknown)
     }
 
     /// Why an invite lets nobody in.

@@ -268,10 +268,10 @@ fn describe(engine: &Engine, status: &mut Status) {
     status.members = members.people().map(member).collect();
     let mut told: BTreeMap<AuthorKey, usize> = BTreeMap::new();
     let is_told = |(by, id, _): &(AuthorKey, EntryId, Invite)| {
-        let told = told.entry(*by).or_default();
-        let is_told = *told < INVITES_TOLD_MAX && !graph.is_revoked(id);
-        *told += usize::from(is_told);
-        is_told
+        let of_author = told.entry(*by).or_default();
+        let is_another = *of_author < INVITES_TOLD_MAX && !graph.is_revoked(id);
+        *of_author += usize::from(is_another);
+        is_another
     };
     let mut invites: Vec<_> = graph.invites().filter(is_told).collect();
     invites.sort_unstable_by_key(|(_, id, _)| graph.position(id));

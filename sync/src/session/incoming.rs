@@ -111,7 +111,7 @@ impl Incoming {
     }
 
     /// A frame's block waits for its causes, unless it was taken in: what it takes is limited elsewhere. False if more
-    /// frames wait than may.
+    /// frames are not durable than may be.
     pub(crate) fn waits(&mut self, number: u64) -> bool {
         if let Some(open) = self.open.get_mut(&number)
             && open.until.is_none()
