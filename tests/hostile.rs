@@ -9,7 +9,7 @@ use replica::entry::{Body, Entry, Invite};
 use replica::id::{Digest, StoreId};
 use replica::identity::Identity;
 use replica_sync::channel::{Initiator, Offer};
-use replica_sync::limits::{LIVE_ENTRIES_MAX, TIPS_PER_EXCHANGE_MAX};
+use replica_sync::limits::{LIVE_ENTRIES_MAX, TIPS_KEPT_MAX};
 use replica_sync::ticket::Ticket;
 use replica_sync::wire::{self, ByeReason, Data, Frame, Hello, PROTOCOL};
 
@@ -375,7 +375,7 @@ fn a_members_copy_of_an_invite_spoils_no_ticket() {
 fn who_begins_very_many_chains_keeps_nobody_from_the_whole_history() {
     let mut victim = Victim::start(&[]);
     let mut mallory = victim.mallory(68);
-    let frames = u64::try_from(2 * TIPS_PER_EXCHANGE_MAX / LIVE_ENTRIES_MAX).unwrap();
+    let frames = u64::try_from(2 * TIPS_KEPT_MAX / LIVE_ENTRIES_MAX).unwrap();
     for number in 1..=frames {
         let entries: Vec<Entry> = (0..LIVE_ENTRIES_MAX).map(|_| mallory.begin()).collect();
         mallory.has_window();

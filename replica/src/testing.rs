@@ -1,9 +1,9 @@
 //! Signed histories for tests: people, what they write, and in which order it may arrive.
 
 use crate::entry::{Admit, Body, Entry, Invite, InviteProof, Kind, Record, Remove, Room};
-use crate::graph::{Admission, Graph, Refusal};
+use crate::graph::{Admission, Graph, Refusal, Tip};
 use crate::id::{ChainId, EntryId, RoomId};
-use crate::identity::{Identity, Purpose};
+use crate::identity::{Identity, Purpose, Signature};
 
 /// When the first entry of every history claims to be written.
 pub(crate) const START_MS: u64 = 1_760_000_000_000;
@@ -16,6 +16,13 @@ pub(crate) fn person(number: u8) -> Identity {
 /// A chain of theirs.
 pub(crate) fn chain(number: u8, incarnation: u64) -> ChainId {
     ChainId { author: person(number).key(), incarnation }
+}
+
+/// The tips of a graph with what vouches for them, ascending.
+pub(crate) fn signed_tips(graph: &Graph) -> Vec<(Tip, Signature)> {
+    let mut tips: Vec<_> = graph.tips_since(0).filter_map(|at| graph.signed_tip(at)).collect();
+    tips.sort_unstable_by_key(|(tip, _)| *tip);
+    tips
 }
 
 /// Reproducible numbers (SplitMix64, Steele et al., 2014).

@@ -163,11 +163,15 @@ pub const HOME_DRAFTS_MAX: usize = 256;
 /// Most stores of others of which it is kept when we last agreed: all homes of a large room. 84 bytes each.
 pub const MET_MAX: usize = 1_024;
 
-/// Most tips told at once: half of what may be queued for a peer. More are told by and by.
-pub const TIPS_PER_EXCHANGE_MAX: usize = 10 * TIPS_PER_FRAME_MAX;
+/// Frames of tips on their way to one peer: half of what may be queued for it. It is told the next for each it answers.
+pub const UNANSWERED_HAVES_MAX: usize = 10;
 
-/// Most tips one peer may tell: a chain each, of a room of thousands with several homes. 140 bytes each.
-pub const TIPS_TOLD_MAX: usize = 100_000;
+/// Most tips of one peer that are kept while another one is asked: a chain each, of a room of a thousand with several
+/// homes, 76 bytes each. More are told again later.
+pub const TIPS_KEPT_MAX: usize = UNANSWERED_HAVES_MAX * TIPS_PER_FRAME_MAX;
+
+/// Most tips one peer may tell at once: more chains than anybody had time to begin. They are not kept.
+pub const TIPS_TOLD_MAX: usize = 1_000_000;
 
 /// Weight of the entries put into one bulk frame: what a block may have uncompressed, less its tables and rounding.
 pub const BULK_WEIGHT_MAX: usize = BLOCK_BYTES_MAX - 8 * 1024;

@@ -56,8 +56,9 @@ pub(crate) struct Session {
     pub(crate) agreed: Option<Digest>,
     /// How often in a row both sides rested with unequal digests.
     pub(crate) unequal: u32,
-    /// How many tips were told, where there are more than are told at once.
-    pub(crate) told_tips: usize,
+    /// The tips still to be told, by position, while the peer takes in those before: of all of them it must ask before
+    /// anything is sent, or frames would wait for each other.
+    pub(crate) untold: VecDeque<Position>,
     /// Whether to tell our digest as soon as nothing is under way.
     pub(crate) ping_at_rest: bool,
     pub(crate) heard_ms: u64,
@@ -94,6 +95,7 @@ impl Session {
     /// Whether nothing is under way in either direction.
     pub(crate) fn is_at_rest(&self, durable: Position) -> bool {
         self.hello.is_some()
+            && self.untold.is_empty()
             && self.outgoing.is_at_rest(durable, self.is_served)
             && self.incoming.is_at_rest()
     }

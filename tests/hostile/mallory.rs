@@ -230,7 +230,8 @@ impl Mallory {
 
     /// The first entry of another chain of its own, which it then knows.
     pub(crate) fn begin(&mut self) -> Entry {
-        self.chain.incarnation += 1 << 32;
+        // No order of chains is that in which they were begun (SplitMix64's step).
+        self.chain.incarnation = self.chain.incarnation.wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.write("la")
     }
 

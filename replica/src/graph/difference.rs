@@ -50,13 +50,16 @@ impl Graph {
         ids
     }
 
-    /// The durable tips from a position on, with the signatures that vouch for them, ascending.
+    /// The durable tips from a position on, by their own positions, ascending.
+    pub fn tips_since(&self, since: Position) -> impl Iterator<Item = Position> {
+        self.tips.range(since..).copied()
+    }
+
+    /// A durable tip and the signature that vouches for it. None of an entry that is no tip any more.
     #[must_use]
-    pub fn signed_tips(&self, since: Position) -> Vec<(Tip, Signature)> {
-        let signed = |at: &Position| Some((self.tip(*at), *self.signatures.get(at)?));
-        let mut tips: Vec<(Tip, Signature)> = self.tips.range(since..).filter_map(signed).collect();
-        tips.sort_unstable_by_key(|(tip, _)| *tip);
-        tips
+    pub fn signed_tip(&self, at: Position) -> Option<(Tip, Signature)> {
+        let signature = self.signatures.get(&at).filter(|_| self.tips.contains(&at))?;
+        Some((self.tip(at), *signature))
     }
 
     pub(super) fn hash_tips(&self) -> Digest {

@@ -6,7 +6,7 @@ use super::*;
 use crate::document::Actor;
 use crate::entry::{Body, Entry, Invite, Kind, Record};
 use crate::identity::{Purpose, verify};
-use crate::testing::{Dice, START_MS, World, chain, person, record};
+use crate::testing::{Dice, START_MS, World, chain, person, record, signed_tips};
 
 mod admission;
 mod difference;
@@ -70,7 +70,7 @@ fn shape(graph: &Graph) -> impl PartialEq + std::fmt::Debug + use<> {
         chains.iter().map(of_chain).collect::<Vec<_>>(),
         people.map(|key| graph.cards(&key)).collect::<Vec<_>>(),
         graph.invites_by(&person(200).key()),
-        graph.signed_tips(0).into_iter().map(|(tip, signature)| (tip, signature.0)).collect::<Vec<_>>(),
+        signed_tips(&graph).into_iter().map(|(tip, signature)| (tip, signature.0)).collect::<Vec<_>>(),
         (graph.len(), graph.durable()),
     )
 }
@@ -174,7 +174,7 @@ fn every_tip_keeps_the_signature_that_vouches_for_it() {
     for seed in 0..10 {
         let world = World::random(&mut Dice(seed), PEOPLE, 60, true);
         let graph = graph_of(world.room, &world.log);
-        let signed = graph.signed_tips(0);
+        let signed = signed_tips(&graph);
         assert_eq!(signed.iter().map(|(tip, _)| *tip).collect::<Vec<_>>(), graph.tips());
         for (tip, signature) in &signed {
             assert!(verify(&tip.chain.author, Purpose::Entry(&tip.id), signature));

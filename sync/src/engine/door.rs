@@ -1,5 +1,7 @@
 //! Who gets in: what a newcomer's proof is worth, and what follows from it.
 
+use std::collections::VecDeque;
+
 use replica::entry::{Invite, InviteProof};
 use replica::id::{AuthorKey, EntryId};
 use replica::identity::{Purpose, verify};
@@ -58,7 +60,7 @@ impl Engine {
             peer_digest: None,
             agreed: None,
             unequal: 0,
-            told_tips: 0,
+            untold: VecDeque::new(),
             ping_at_rest: true,
             heard_ms: self.now.monotonic_ms,
             ping_due_ms: self.now.monotonic_ms,

@@ -11,10 +11,10 @@ use replica::identity::{Purpose, verify};
 
 use crate::book::Endpoint;
 use crate::conversation::{BlockKind, ConnectionId};
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, Output};
 use crate::limits::millis;
 use crate::limits::{
-    HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_EXCHANGE_MAX, TIPS_PER_FRAME_MAX,
+    HEARTBEAT, LOCATOR_IDS_MAX, LOCATOR_IDS_PER_FRAME_MAX, TIPS_PER_FRAME_MAX, UNANSWERED_HAVES_MAX,
     WANTS_PER_FRAME_MAX,
 };
 use crate::penalty::Refused;
@@ -59,7 +59,7 @@ impl Engine {
                 {
                     self.book.is_ourselves(dialed);
                 }
-                self.outputs.push_back(super::Output::Close(connection, None));
+                self.outputs.push_back(Output::Close(connection, None));
                 self.tell(Event::Bye { address, bye });
                 self.on_closed(connection);
                 match (reason, dialed) {
@@ -152,26 +152,30 @@ impl Engine {
         session.outgoing.tell(graph.durable());
         session.ping_at_rest = true;
         session.unequal = 0;
-        let mut tips = graph.signed_tips(since);
-        if tips.len() > TIPS_PER_EXCHANGE_MAX {
-            // The longest chains first; the rest by and by, as the digests stay unequal.
-            tips.sort_by_key(|(tip, _)| Reverse(tip.seq));
-            let from = session.told_tips;
-            session.told_tips =
-                if from + TIPS_PER_EXCHANGE_MAX < tips.len() { from + TIPS_PER_EXCHANGE_MAX } else { 0 };
-            tips = tips.into_iter().skip(from).take(TIPS_PER_EXCHANGE_MAX).collect();
+        let mut tips: Vec<Position> = graph.tips_since(since).collect();
+        // The longest chains first: of those told later fewer have grown by then.
+        tips.sort_by_key(|&tip| Reverse(graph.seq(tip)));
+        session.untold = tips.into();
+        self.tell_tips(connection, UNANSWERED_HAVES_MAX);
+    }
+
+    /// Tells the next tips of those that are to be told, in so many frames.
+    fn tell_tips(&mut self, connection: ConnectionId, frames: usize) {
+        let graph = self.conversation.graph();
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
+        for _ in 0..frames {
+            let next = session.untold.drain(..session.untold.len().min(TIPS_PER_FRAME_MAX));
+            // Of a chain that has grown meanwhile the peer hears as of what is new.
+            let tips = next.filter_map(|at| graph.signed_tip(at));
+            let tips =
+                tips.map(|(Tip { chain, seq, id }, signature)| wire::Tip { chain, seq, id, signature });
+            let have = Have { tips: tips.collect(), last: session.untold.is_empty() };
+            let is_last = have.last;
+            self.outputs.push_back(Output::Send(connection, Frame::Have(have)));
+            if is_last {
+                return;
+            }
         }
-        let tips: Vec<wire::Tip> = tips
-            .into_iter()
-            .map(|(tip, signature)| wire::Tip { chain: tip.chain, seq: tip.seq, id: tip.id, signature })
-            .collect();
-        let parts = tips.chunks(TIPS_PER_FRAME_MAX).map(<[wire::Tip]>::to_vec);
-        let mut frames: Vec<Have> = parts.map(|tips| Have { tips, last: false }).collect();
-        match frames.last_mut() {
-            Some(last) => last.last = true,
-            None => frames.push(Have { tips: Vec::new(), last: true }),
-        }
-        frames.into_iter().for_each(|have| self.send(connection, Frame::Have(have)));
     }
 
     fn on_have(&mut self, connection: ConnectionId, have: Have) {
@@ -190,39 +194,46 @@ impl Engine {
             self.was_told_of_a_copy = true;
             self.renew_chain();
         }
-        let tips = have.tips.into_iter().map(|tip| Tip { chain: tip.chain, seq: tip.seq, id: tip.id });
+        let tips = have.tips.iter().map(|tip| Tip { chain: tip.chain, seq: tip.seq, id: tip.id }).collect();
+        let has_other_source = self.has_source_but(connection);
         let Some(session) = self.sessions.get_mut(&connection) else { return };
-        match session.incoming.have(tips, have.last) {
+        match session.incoming.hear(tips, have.last, !has_other_source) {
+            Some(tips) => self.ask(connection, &tips, have.last),
             None => self.offence(connection, Refused::Protocol, "too many tips"),
-            Some(true) => self.want(connection),
-            Some(false) => {}
         }
     }
 
-    /// Asks for what a peer's tips show to be missing here, unless another peer is being asked: then for nothing yet,
-    /// so that it goes on with what is new.
-    fn want(&mut self, connection: ConnectionId) {
-        let other_source = self
-            .sessions
-            .values()
-            .any(|other| other.connection != connection && other.incoming.bulk_since_ms.is_some());
+    /// Whether another peer is being asked for what is missing here.
+    fn has_source_but(&self, connection: ConnectionId) -> bool {
+        let mut others = self.sessions.values().filter(|other| other.connection != connection);
+        others.any(|other| other.incoming.bulk_since_ms.is_some())
+    }
+
+    /// Asks a peer for what is missing here of these tips of its own. Asked for nothing it goes on with its next tips or,
+    /// after the last, with what is new.
+    fn ask(&mut self, connection: ConnectionId, tips: &[Tip], last: bool) {
         let graph = self.conversation.graph();
         let Some(session) = self.sessions.get_mut(&connection) else { return };
-        let mut wanted: Vec<Wanted> = Vec::new();
-        if !other_source && let Some(tips) = session.incoming.told.take() {
+        if !tips.is_empty() {
             self.last_source = Some(connection);
-            wanted = tips.iter().filter_map(|tip| graph.want(tip)).collect();
-            session.incoming.asked = tips;
             session.ping_at_rest = true;
         }
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for tip in tips {
+            let Some(want) = graph.want(tip) else { continue };
+            if let [_] = want.from[..] {
+                session.incoming.asked.push(*tip);
+            }
+            wanted.push(want);
+        }
         let total = wanted.iter().map(|wanted| wanted.count).sum();
-        if let Some(bytes) = session.incoming.want(total, self.now.monotonic_ms) {
+        if let Some(bytes) = session.incoming.want(total, last, self.now.monotonic_ms) {
             self.send(connection, Frame::Credit(Credit { bytes }));
         }
-        self.send_wants(connection, wanted);
+        self.send_wants(connection, wanted, last);
     }
 
-    fn send_wants(&mut self, connection: ConnectionId, wanted: Vec<Wanted>) {
+    fn send_wants(&mut self, connection: ConnectionId, wanted: Vec<Wanted>, last: bool) {
         let mut want = Want { chains: Vec::new(), last: false };
         let mut ids = 0;
         for Wanted { tip, mut from, .. } in wanted {
@@ -235,7 +246,7 @@ impl Engine {
             ids += from.len();
             want.chains.push(WantChain { tip, from });
         }
-        want.last = true;
+        want.last = last;
         self.send(connection, Frame::Want(want));
     }
 
@@ -262,14 +273,20 @@ impl Engine {
         if locate.is_some() {
             session.outgoing.ask_back();
         }
+        session.outgoing.is_asked |= !want.chains.is_empty();
         let is_complete = want.last && session.outgoing.end_request();
-        let nothing = is_complete && !want.chains.is_empty() && was_idle && session.outgoing.remaining() == 0;
+        let was_asked = is_complete && std::mem::take(&mut session.outgoing.is_asked);
+        let nothing = was_asked && was_idle && session.outgoing.remaining() == 0;
         if let Some(locate) = locate {
             self.send(connection, Frame::Locate(locate));
         } else if nothing && let Ok(block) = replica::block::encode(&[], false, graph) {
             // Whoever asked waits for an end.
             session.outgoing.sent(block.len(), 0);
             self.send(connection, Frame::Data(Data { block, remaining: 0 }));
+        }
+        // It has taken in some of the tips.
+        if !want.last && self.sessions.get(&connection).is_some_and(|session| !session.untold.is_empty()) {
+            self.tell_tips(connection, 1);
         }
     }
 
@@ -287,7 +304,7 @@ impl Engine {
             Wanted { tip: tip.id, from, count: u64::from(tip.seq) }
         };
         let wanted = tips.iter().map(wanted).collect();
-        self.send_wants(connection, wanted);
+        self.send_wants(connection, wanted, true);
     }
 
     fn on_data(&mut self, connection: ConnectionId, data: Data) {
@@ -311,7 +328,9 @@ impl Engine {
         let after = self.last_source.map_or(Bound::Unbounded, Bound::Excluded);
         let others = self.sessions.range((after, Bound::Unbounded)).chain(&self.sessions);
         if let Some(next) = others.map(|(_, session)| session).find(lacks).map(|next| next.connection) {
-            self.want(next);
+            let session = self.sessions.get_mut(&next);
+            let tips = session.and_then(|session| session.incoming.turn()).unwrap_or_default();
+            self.ask(next, &tips, true);
         }
     }
 

@@ -4,7 +4,7 @@ use super::{BTreeMap, Position, Tip};
 use replica::id::AuthorKey;
 
 use crate::limits::{
-    OPEN_FRAMES_MAX, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
+    OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
     WINDOW_OVERSHOOT_BYTES, WINDOW_UNASKED_BYTES,
 };
 
@@ -19,18 +19,29 @@ struct Open {
     bytes: usize,
 }
 
+/// What is done with the tips of a HAVE.
+#[derive(Debug)]
+enum Hearing {
+    /// They are asked for as they come.
+    Asks,
+    /// Another peer is being asked: they are kept until this one's turn comes.
+    Keeps(Vec<Tip>),
+    /// They were too many to be kept. They are told again once both rest.
+    Forgets,
+}
+
 /// The incoming half of a session.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    /// Tips of a HAVE that is still coming in.
-    coming: Vec<Tip>,
-    /// The tips last told, until they were asked for.
+    /// A HAVE that is still coming in: what is done with its tips, and how many there were.
+    coming: Option<(Hearing, usize)>,
+    /// The tips last told, until they are asked for.
     pub(crate) told: Option<Vec<Tip>>,
     /// How many entries were wanted and have not come.
     wanted: u64,
     /// When bulk last made progress, if this peer is a source of it.
     pub(crate) bulk_since_ms: Option<u64>,
-    /// The tips asked for last.
+    /// Those of the tips asked for last that the peer may ask back about.
     pub(crate) asked: Vec<Tip>,
     /// Frames with blocks that are not durable, by number.
     open: BTreeMap<u64, Open>,
@@ -54,7 +65,7 @@ impl Default for Incoming {
     fn default() -> Self {
         let held_back = WINDOW_BYTES - WINDOW_FIRST_BYTES;
         Self {
-            coming: Vec::new(),
+            coming: None,
             told: None,
             wanted: 0,
             bulk_since_ms: None,
@@ -73,27 +84,53 @@ impl Default for Incoming {
 }
 
 impl Incoming {
-    /// Takes one frame of a HAVE. True once it is complete; none if the peer tells too much.
-    pub(crate) fn have(&mut self, tips: impl IntoIterator<Item = Tip>, last: bool) -> Option<bool> {
-        self.coming.extend(tips);
-        if self.coming.len() > TIPS_TOLD_MAX {
+    /// Takes one frame of a HAVE. Answers those of its tips that are to be asked for at once: all, each once, if the peer
+    /// might be asked when the HAVE began. None if the peer tells too much.
+    pub(crate) fn hear(&mut self, mut tips: Vec<Tip>, last: bool, may_ask: bool) -> Option<Vec<Tip>> {
+        let (mut hearing, before) = self.coming.take().unwrap_or_else(|| {
+            self.told = None;
+            (if may_ask { self.begin_asking() } else { Hearing::Keeps(Vec::new()) }, 0)
+        });
+        let count = before + tips.len();
+        if count > TIPS_TOLD_MAX {
             return None;
         }
-        if last {
-            let mut told = std::mem::take(&mut self.coming);
-            told.sort_unstable_by_key(|tip| tip.id);
-            told.dedup_by_key(|tip| tip.id);
-            self.told = Some(told);
+        let mut asked = Vec::new();
+        match &mut hearing {
+            Hearing::Asks => asked = distinct(tips),
+            Hearing::Keeps(kept) if kept.len() + tips.len() <= TIPS_KEPT_MAX => kept.append(&mut tips),
+            _ => hearing = Hearing::Forgets,
         }
-        Some(last)
+        match hearing {
+            Hearing::Keeps(kept) if last => self.told = Some(distinct(kept)),
+            hearing => self.coming = (!last).then_some((hearing, count)),
+        }
+        Some(asked)
     }
 
-    /// So many entries are asked for. Answers what is granted for them with the request, where they are many.
-    pub(crate) fn want(&mut self, entries: u64, now_ms: u64) -> Option<u32> {
-        self.wanted = entries;
-        // Who promises again what has not come wins no time by it.
-        self.bulk_since_ms = (entries > 0).then_some(self.bulk_since_ms.unwrap_or(now_ms));
-        let is_much = entries >= WINDOW_OPENS_ENTRIES;
+    /// It is this peer's turn to be asked: for these tips, that it told before.
+    pub(crate) fn turn(&mut self) -> Option<Vec<Tip>> {
+        self.begin_asking();
+        self.told.take()
+    }
+
+    fn begin_asking(&mut self) -> Hearing {
+        self.wanted = 0;
+        self.asked.clear();
+        Hearing::Asks
+    }
+
+    /// So many entries more are asked for, the last of a request or not. Answers what is granted for them with the
+    /// request, where they are many.
+    pub(crate) fn want(&mut self, entries: u64, last: bool, now_ms: u64) -> Option<u32> {
+        self.wanted += entries;
+        match self.bulk_since_ms {
+            // Who promises again what has not come wins no time by it.
+            None if self.wanted > 0 => self.bulk_since_ms = Some(now_ms),
+            Some(_) if self.wanted == 0 && last => self.bulk_since_ms = None,
+            _ => {}
+        }
+        let is_much = self.wanted >= WINDOW_OPENS_ENTRIES;
         self.window = if is_much { WINDOW_BYTES } else { WINDOW_FIRST_BYTES };
         if is_much { self.next_credit(WINDOW_BYTES) } else { None }
     }
@@ -189,4 +226,11 @@ impl Incoming {
     pub(crate) fn is_at_rest(&self) -> bool {
         self.bulk_since_ms.is_none()
     }
+}
+
+/// Each tip once.
+fn distinct(mut tips: Vec<Tip>) -> Vec<Tip> {
+    tips.sort_unstable_by_key(|tip| tip.id);
+    tips.dedup_by_key(|tip| tip.id);
+    tips
 }

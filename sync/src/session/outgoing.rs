@@ -17,6 +17,8 @@ pub(crate) struct Outgoing {
     /// Positions asked for by a request that is not complete. Nothing of it is sent before all of it is known: the log's
     /// order is what sees that no two frames wait for each other.
     requested: FixedBitSet,
+    /// Whether that request names anything.
+    pub(crate) is_asked: bool,
     /// How many more of the peer's WANTs end the request: one, and one for each LOCATE.
     request_ends: u32,
     /// From here on the peer is sent everything that becomes durable; none until it is known what it lacks below.
@@ -41,6 +43,7 @@ impl Outgoing {
         Self {
             plan: VecDeque::new(),
             requested: FixedBitSet::new(),
+            is_asked: false,
             request_ends: 1,
             cursor: None,
             told,

@@ -2,8 +2,8 @@ use replica::id::{ChainId, EntryId};
 
 use super::{AuthorKey, Incoming, Tip};
 use crate::limits::{
-    OPEN_FRAMES_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES,
-    WINDOW_PACED_BYTES,
+    OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
+    WINDOW_OVERSHOOT_BYTES, WINDOW_PACED_BYTES,
 };
 
 #[test]
@@ -39,7 +39,10 @@ fn more_than_the_window_and_its_overshoot_is_refused() {
 fn the_whole_window_is_for_what_was_asked_for() {
     let mut incoming = Incoming::default();
     assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
-    assert_eq!(incoming.want(WINDOW_OPENS_ENTRIES, 0), u32::try_from(WINDOW_BYTES - WINDOW_FIRST_BYTES).ok());
+    assert_eq!(
+        incoming.want(WINDOW_OPENS_ENTRIES, true, 0),
+        u32::try_from(WINDOW_BYTES - WINDOW_FIRST_BYTES).ok()
+    );
     let number = incoming.frame(WINDOW_BYTES).unwrap();
     incoming.bulk(0);
     incoming.taken(number, 1, 1, 0);
@@ -51,7 +54,7 @@ fn the_whole_window_is_for_what_was_asked_for() {
 #[test]
 fn what_nobody_asked_for_is_granted_little_at_a_time() {
     let mut incoming = Incoming::default();
-    assert_eq!(incoming.want(WINDOW_OPENS_ENTRIES - 1, 0), None);
+    assert_eq!(incoming.want(WINDOW_OPENS_ENTRIES - 1, true, 0), None);
     let number = incoming.frame(WINDOW_FIRST_BYTES).unwrap();
     incoming.taken(number, 1, 1, 0);
     incoming.durable(1);
@@ -81,20 +84,59 @@ fn tip(number: u8) -> Tip {
 #[test]
 fn who_promises_again_what_did_not_come_wins_no_time() {
     let mut incoming = Incoming::default();
-    incoming.want(10, 1_000);
-    incoming.want(10, 5_000);
+    incoming.want(10, true, 1_000);
+    incoming.want(10, true, 5_000);
     assert_eq!(incoming.bulk_since_ms, Some(1_000));
     incoming.give_up_bulk();
-    incoming.want(10, 9_000);
+    incoming.want(10, true, 9_000);
     assert_eq!(incoming.bulk_since_ms, Some(9_000));
 }
 
 #[test]
-fn a_tip_that_is_told_twice_is_one() {
+fn tips_are_asked_for_as_they_come_each_once() {
     let mut incoming = Incoming::default();
-    incoming.have([tip(2), tip(1), tip(2)], false);
-    incoming.have([tip(1)], true);
-    assert_eq!(incoming.told, Some(vec![tip(1), tip(2)]));
+    assert_eq!(incoming.hear(vec![tip(2), tip(1), tip(2)], false, true), Some(vec![tip(1), tip(2)]));
+    // Whatever others do meanwhile: what is told at once is asked for at once.
+    assert_eq!(incoming.hear(vec![tip(3)], true, false), Some(vec![tip(3)]));
+    assert_eq!(incoming.told, None);
+}
+
+#[test]
+fn tips_are_kept_while_another_peer_is_asked_until_it_is_their_turn() {
+    let mut incoming = Incoming::default();
+    assert_eq!(incoming.hear(vec![tip(2), tip(1), tip(2)], false, false), Some(Vec::new()));
+    assert_eq!(incoming.hear(vec![tip(1)], true, true), Some(Vec::new()));
+    assert_eq!(incoming.turn(), Some(vec![tip(1), tip(2)]));
+    assert_eq!(incoming.turn(), None);
+}
+
+#[test]
+fn more_tips_than_are_kept_are_forgotten_and_more_than_anybody_has_refused() {
+    let mut incoming = Incoming::default();
+    let many = |count: usize| (0..count).map(|_| tip(1)).collect::<Vec<Tip>>();
+    incoming.hear(many(TIPS_KEPT_MAX), false, false);
+    assert_eq!(incoming.hear(many(1), false, false), Some(Vec::new()));
+    assert_eq!(incoming.hear(many(1), true, false), Some(Vec::new()));
+    assert_eq!(incoming.turn(), None);
+    assert_eq!(incoming.hear(many(TIPS_TOLD_MAX), false, true), Some(vec![tip(1)]));
+    assert_eq!(incoming.hear(many(1), true, true), None);
+}
+
+#[test]
+fn a_request_of_several_frames_is_one() {
+    let mut incoming = Incoming::default();
+    incoming.hear(vec![tip(1)], false, true);
+    incoming.want(2, false, 0);
+    incoming.hear(vec![tip(2)], true, true);
+    incoming.want(3, true, 5);
+    assert_eq!((incoming.missing(), incoming.bulk_since_ms), (5, Some(0)));
+    // The next one begins anew; that it asks for nothing is known at its end.
+    incoming.hear(Vec::new(), false, true);
+    incoming.want(0, false, 9);
+    assert_eq!((incoming.missing(), incoming.bulk_since_ms), (0, Some(0)));
+    incoming.hear(Vec::new(), true, true);
+    incoming.want(0, true, 9);
+    assert_eq!(incoming.bulk_since_ms, None);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn what_one_peer_withholds_another_one_gives() {
             id: tip.id,
             signature,
         };
-        let tips = graph.signed_tips(0).into_iter().map(tip).collect();
+        let tips = graph.tips_since(0).filter_map(|at| graph.signed_tip(at)).map(tip).collect();
         world.handle(2, Input::Frame(STRANGER, Frame::Have(Have { tips, last: true })));
         world.step("heal").unwrap();
         for _ in 0..60 {
