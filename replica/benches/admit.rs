@@ -1,5 +1,6 @@
 //! What one entry costs on its way from a block into memory, in CPU and in bytes: `cargo bench -p replica -- 100000`.
-//! With `roster`, of invites, which change what is known of who may be here, by one who floods.
+//! With `roster`, of invites, which change what is known of who may be here, by one who floods. With `forks`, of one
+//! chain, and of 500 lower twins of its first entries: each has all that follows go on elsewhere.
 //!
 //! Of CPU the least of some rounds, as this thread used it: a machine with other work to do swings less by that.
 
@@ -26,13 +27,13 @@ const ROUNDS: usize = 5;
 fn main() {
     let entries = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
     let has = |word: &str| std::env::args().any(|argument| argument == word);
-    let is_roster = has("roster");
+    let what = ["roster", "forks"].into_iter().find(|what| has(what)).unwrap_or("messages");
     if has("history") {
-        return write(&history(entries, is_roster));
+        return write(&history(entries, what));
     }
     // Made by another process, so that nothing of the making is in this one's memory.
     let made = Command::new(std::env::current_exe().unwrap())
-        .args(["history", &entries.to_string(), if is_roster { "roster" } else { "" }])
+        .args(["history", &entries.to_string(), what])
         .output()
         .unwrap();
     let (room, blocks) = parse(&made.stdout);
@@ -86,7 +87,7 @@ fn read(room: RoomId, blocks: &[&[u8]]) -> (Graph, Timeline, [f64; 5]) {
 
 /// A room of some people who talk by turns, and sometimes at the same time. Nothing is signed but the cards, which
 /// alone the graph looks at.
-fn history(entries: usize, is_roster: bool) -> (RoomId, Vec<Vec<u8>>) {
+fn history(entries: usize, what: &str) -> (RoomId, Vec<Vec<u8>>) {
     let person = |number: u8| Identity::from_secret(&[number + 1; 32]);
     let chain = |number: u8| ChainId { author: person(number).key(), incarnation: 7 };
     let chains: Vec<ChainId> = (0..AUTHORS).map(chain).collect();
@@ -113,6 +114,7 @@ fn history(entries: usize, is_roster: bool) -> (RoomId, Vec<Vec<u8>>) {
         open.push(Entry::new(record, &room, None).unwrap());
         graph.admit(open.last().unwrap()).unwrap();
     }
+    let mut twins = Vec::new();
     let mut dice = 1_u64;
     while graph.len() as usize + 1 < entries {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -122,18 +124,21 @@ fn history(entries: usize, is_roster: bool) -> (RoomId, Vec<Vec<u8>>) {
             let text =
                 format!("{dice:016x} what people say to one another is some eighty bytes long, {roll:010}");
             let invite = || Body::Invite(Invite { key: person(9).key(), expires_ms: None, uses: None });
-            let body = if is_roster { invite() } else { Body::Message(text) };
+            let body = if what == "roster" { invite() } else { Body::Message(text) };
             let record = graph.compose(chain, time, &body).unwrap();
             Entry::new(record, &room, None).unwrap()
         };
-        let who = if is_roster { 0 } else { roll % chains.len() };
+        let who = if what == "messages" { roll % chains.len() } else { 0 };
         let mut said = vec![say(chains[who])];
         // Two who do not see each other's.
-        if roll.is_multiple_of(5) {
+        if what != "forks" && roll.is_multiple_of(5) {
             said.push(say(chains[(who + 1) % chains.len()]));
         }
         for entry in said {
             graph.admit(&entry).unwrap();
+            if what == "forks" && twins.len() < FORKS {
+                twins.push(lower_twin(&entry, &room));
+            }
             open.push(entry);
         }
         if open.len() >= BLOCK_ENTRIES {
@@ -142,9 +147,26 @@ fn history(entries: usize, is_roster: bool) -> (RoomId, Vec<Vec<u8>>) {
             graph.settle(graph.len());
         }
     }
-    blocks.push(block::encode(&open, false, &graph).unwrap());
+    for twin in twins {
+        graph.admit(&twin).unwrap();
+        open.push(twin);
+    }
+    for part in open.chunks(BLOCK_ENTRIES) {
+        blocks.push(block::encode(part, false, &graph).unwrap());
+    }
     (room, blocks)
 }
+
+/// Another entry in the place of one, with a lower id.
+fn lower_twin(entry: &Entry, room: &RoomId) -> Entry {
+    let twin = |number: u32| {
+        let record = Record { body: format!("twin {number}").into_bytes(), ..entry.record().clone() };
+        Entry::new(record, room, None).unwrap()
+    };
+    (0..).map(twin).find(|twin| twin.id() < entry.id()).unwrap()
+}
+
+const FORKS: usize = 500;
 
 /// The room, then each block after its length.
 fn write((room, blocks): &(RoomId, Vec<Vec<u8>>)) {

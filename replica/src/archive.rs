@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::document::Actor;
 use crate::documents::{self, Documents, ExportError, PageRow};
 use crate::entry::{Body, Entry};
-use crate::graph::{Admission, Graph};
+use crate::graph::{Admission, Graph, Pieces, Relined, Run};
 use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
 use crate::identity::Identity;
 use crate::members::Members;
@@ -36,8 +36,8 @@ pub use verify::{Verification, VerifyError};
 pub struct Batch {
     /// Blocks to append to the log.
     pub blocks: Vec<NewBlock>,
-    /// Entries that now belong to another actor, because their author forked the chain: their documents are rebuilt.
-    pub moved: BTreeMap<Position, Actor>,
+    /// What now belongs to another actor, because its author forked the chain: its documents are rebuilt.
+    pub relined: Relined,
     /// Drafts to keep, by number.
     pub drafts: Vec<(u64, Draft)>,
     /// Drafts that became entries of this batch.
@@ -61,13 +61,13 @@ pub struct NewBlock {
     pub rows: Vec<NewRow>,
 }
 
-/// One entry of a [`NewBlock`]: where it stands and whose changes it belongs to.
+/// One entry of a [`NewBlock`]: where it stands in the order and in its chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRow {
     /// Its place in the order.
     pub key: OrderKey,
-    /// Its Automerge actor.
-    pub actor: Actor,
+    /// Its run.
+    pub run: Run,
 }
 
 /// A block of the log, as it is stored.
@@ -97,8 +97,8 @@ pub struct Archive {
     room: RoomId,
     store: Box<dyn Store>,
     log: Log,
-    /// Of the entries that do not belong to their chain's own actor.
-    actors: BTreeMap<Position, Actor>,
+    /// Whose changes entries are, where that is not their chain's own actor.
+    actors: Pieces<Actor>,
     timeline: Timeline,
     documents: Documents,
     /// The blocks with lower numbers are not put together any more.
@@ -146,8 +146,11 @@ impl Archive {
                 graph.settle(graph.len());
             }
         }
-        let off_chain = (0..graph.len()).map(|at| (at, graph.actor(at)));
-        let actors = off_chain.filter(|(_, actor)| matches!(actor, Actor::Branch(_))).collect();
+        let mut actors = Pieces::default();
+        if graph.fork_count() > 0 {
+            (0..graph.len()).for_each(|at| actors.put(at, graph.run(at)));
+            graph.lines().for_each(|(piece, actor)| actors.set(piece, actor));
+        }
         let documents = Documents::default();
         let mut archive = Self { room, store, log, actors, timeline, documents, folded_to: 0 };
         let (timeline, mut shelf, documents) = archive.parts();
@@ -167,16 +170,15 @@ impl Archive {
             self.log.stage(&block.bytes, count, &mut writes)?;
         }
         notes::stage(batch, &mut writes);
-        self.forget_moved(batch, first)?;
+        self.forget_moved(batch)?;
         self.store.commit(&writes)?;
         if first == 0 && !self.log.is_empty() {
             self.timeline = Timeline::new(period_ms(&self.log, self.store.as_ref(), &self.room)?);
         }
+        batch.relined.actors.iter().for_each(|(&piece, &actor)| self.actors.set(piece, actor));
         let mut rows_after = Vec::new();
         for (row, at) in batch.blocks.iter().flat_map(|block| &block.rows).zip(first..) {
-            if let Actor::Branch(_) = row.actor {
-                self.actors.insert(at, row.actor);
-            }
+            self.actors.put(at, row.run);
             let placed = self.timeline.insert(row.key);
             rows_after.push(u32::try_from(placed.rows_after).unwrap_or(u32::MAX));
             let (timeline, mut shelf, documents) = self.parts();

@@ -21,6 +21,7 @@ mod compose;
 mod difference;
 mod fork;
 mod index;
+mod pieces;
 mod reach;
 mod roles;
 mod roster;
@@ -30,8 +31,10 @@ mod tests;
 
 use chain::Chain;
 pub use difference::{Tip, Wanted};
-pub use fork::Moved;
+pub use fork::Relined;
 use index::Index;
+pub(crate) use pieces::Pieces;
+pub use pieces::{Piece, Run};
 pub use reach::{Reach, Reached};
 use roles::Roles;
 pub use roster::Card;
@@ -319,7 +322,7 @@ impl Graph {
                 self.roles.take();
             }
             self.forget_roles_by(&node.id);
-            self.unplace(node.chain, node.previous(), &undo.placed);
+            self.unplace(node.chain, node.seq, node.previous(), &undo.placed);
             let chain = &mut self.chains[node.chain as usize];
             if chain.forks.last() == Some(&at) {
                 chain.forks.pop();

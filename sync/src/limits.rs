@@ -182,6 +182,10 @@ pub const PREVIEW_LACK_MIN: u64 = 500;
 /// Pause without bulk after which what was asked of one peer is asked of another.
 pub const BULK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// New entries within that time that keep a peer from being given up for another one: no line that people use is slower,
+/// and nobody stays the source by one now and then.
+pub const BULK_ENTRIES_MIN: usize = 64;
+
 /// First pause before dialling an address again. Doubles up to [`REDIAL_MAX`], each time with as much jitter.
 pub const REDIAL_MIN: Duration = Duration::from_millis(250);
 

@@ -44,7 +44,7 @@ enum Happening {
     /// A replica's dial ends: nobody or somebody is there.
     Dialed { from: usize, life: u64, address: String },
     /// A replica's store commits.
-    Commit(usize, u64, Batch),
+    Commit(usize, u64, Box<Batch>),
     /// A replica's deadline may have come.
     Wake(usize),
 }
@@ -257,7 +257,7 @@ impl World {
                 Output::Persist(batch) => {
                     let after = u64::from(self.rng.next_u32()) % COMMIT_MS_MAX;
                     let life = self.replicas[index].life;
-                    self.plan(after, Happening::Commit(index, life, batch));
+                    self.plan(after, Happening::Commit(index, life, Box::new(batch)));
                 }
                 Output::ReadNewest(connection, count) => {
                     let input = self.replicas[index].read_newest(connection, count);

@@ -1,12 +1,11 @@
 //! The documents' view of the store.
 
-use std::collections::BTreeMap;
-
 use crate::archive::text_of;
 use crate::block::{self, References};
 use crate::document::Actor;
 use crate::documents::{Row, Shelf};
 use crate::entry::Entry;
+use crate::graph::Pieces;
 use crate::id::{ChainId, EntryId, Position, RoomId};
 use crate::store::saved::{self, Saved};
 use crate::store::{Damage, Log, Store, StoreError};
@@ -17,7 +16,7 @@ pub(super) struct LogShelf<'a> {
     pub(super) store: &'a mut dyn Store,
     pub(super) log: &'a Log,
     pub(super) timeline: &'a Timeline,
-    pub(super) actors: &'a BTreeMap<Position, Actor>,
+    pub(super) actors: &'a Pieces<Actor>,
 }
 
 impl Shelf for LogShelf<'_> {
@@ -81,9 +80,10 @@ const LEVEL: i32 = 3;
 impl LogShelf<'_> {
     fn row(&self, at: Position, entry: &Entry) -> Result<Row, StoreError> {
         let key = *self.timeline.key(at).ok_or(Damage::Log)?;
-        let own = Actor::from(entry.record().chain);
-        let actor = self.actors.get(&at).copied().unwrap_or(own);
-        Ok(Row { key, actor, claimed_ms: entry.record().claimed_ms, text: text_of(&entry.body()) })
+        let record = entry.record();
+        let noted = self.actors.value(self.actors.run(at, record.chain), record.seq);
+        let actor = noted.unwrap_or(Actor::from(record.chain));
+        Ok(Row { key, actor, claimed_ms: record.claimed_ms, text: text_of(&entry.body()) })
     }
 }
 

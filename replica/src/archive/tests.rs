@@ -38,12 +38,11 @@ impl Replica {
         for entry in entries {
             assert!(matches!(self.graph.admit(entry), Ok(Admission::New(_))));
         }
-        let moved = (first..self.graph.len()).flat_map(|at| self.graph.moved_by(at));
-        let moved = moved.map(|moved| (moved.position, self.graph.actor(moved.position))).collect();
-        let row = |at| NewRow { key: self.graph.key(at), actor: self.graph.actor(at) };
+        let relined = self.graph.relined(first..self.graph.len());
+        let row = |at| NewRow { key: self.graph.key(at), run: self.graph.run(at) };
         let rows = (first..self.graph.len()).map(row).collect();
         let bytes = block::encode(entries, true, &self.graph).unwrap();
-        Batch { blocks: vec![NewBlock { bytes, rows }], moved, ..Batch::default() }
+        Batch { blocks: vec![NewBlock { bytes, rows }], relined, ..Batch::default() }
     }
 
     fn commit(&mut self, entries: &[Entry]) -> Result<Vec<u32>, StoreError> {

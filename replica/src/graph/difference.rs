@@ -125,8 +125,16 @@ impl Graph {
 
     /// The entries of a durable tip's chain above the first of `from` that lies below it, ascending; the whole chain
     /// up to the tip when `from` is empty. None when no entry of `from` lies below the tip, or the tip is not here.
+    ///
+    /// Of a forked chain it ends as well where another branch of it was gone down already: whoever asks for very many
+    /// branches has their common way walked once.
     #[must_use]
-    pub fn segment(&self, tip: &EntryId, from: &[EntryId]) -> Option<Vec<Position>> {
+    pub fn segment(
+        &self,
+        tip: &EntryId,
+        from: &[EntryId],
+        was_walked: impl Fn(Position) -> bool,
+    ) -> Option<Vec<Position>> {
         let tip = self.position(tip).filter(|&at| at < self.durable)?;
         let stops: Vec<Position> = from.iter().filter_map(|id| self.position(id)).collect();
         let (line, end) = (self.nodes[tip as usize].chain, self.seq(tip) as usize);
@@ -142,7 +150,7 @@ impl Graph {
         let mut segment = Vec::new();
         let mut at = Some(tip);
         while let Some(here) = at {
-            if stops.contains(&here) {
+            if stops.contains(&here) || was_walked(here) {
                 segment.reverse();
                 return Some(segment);
             }

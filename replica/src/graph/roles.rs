@@ -298,23 +298,6 @@ impl Graph {
         tips.into_iter().map(|at| self.id(at)).collect()
     }
 
-    /// Whether an entry is another or stands before it in its chain.
-    fn is_on_line(&self, at: Position, tip: Position) -> bool {
-        let (node, mut line) = (&self.nodes[at as usize], tip);
-        if node.chain != self.nodes[tip as usize].chain || node.seq > self.seq(tip) {
-            return false;
-        }
-        if self.chains[node.chain as usize].forks.is_empty() {
-            return true;
-        }
-        while self.seq(line) > node.seq
-            && let Some(previous) = self.previous(line)
-        {
-            line = previous;
-        }
-        line == at
-    }
-
     /// Has roles worked out anew if a removal that may count names an entry as seen, which comes just now or goes.
     pub(super) fn forget_roles_by(&mut self, named: &EntryId) {
         let Some(roles) = self.roles.get() else { return };

@@ -52,7 +52,7 @@ impl Span {
     }
 
     /// The lowest key of its era after it.
-    pub(super) fn end_key(&self) -> OrderKey {
+    pub(crate) fn end_key(&self) -> OrderKey {
         lowest_key(self.era, self.end_ms())
     }
 }

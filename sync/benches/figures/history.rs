@@ -188,7 +188,7 @@ impl Writer {
         self.bytes += bytes.len();
         let row = |entry: &Entry| {
             let at = self.graph.position(&entry.id()).unwrap();
-            NewRow { key: self.graph.key(at), actor: self.graph.actor(at) }
+            NewRow { key: self.graph.key(at), run: self.graph.run(at) }
         };
         let rows = entries.iter().map(row).collect();
         self.archive.commit(&Batch { blocks: vec![NewBlock { bytes, rows }], ..Batch::default() }).unwrap();

@@ -45,10 +45,6 @@ impl Conversation {
             let weight =
                 unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
             bytes += weight;
-            for at in unit.first..unit.first + length(unit.entries.len()) {
-                let moved = self.graph.moved_by(at).iter().map(|moved| moved.position);
-                batch.moved.extend(moved.map(|position| (position, self.graph.actor(position))));
-            }
             if let Some(block) = &unit.block {
                 self.cut_blocks(&mut small, &mut batch.blocks);
                 let rows = self.rows(unit.first, unit.entries.len());
@@ -62,6 +58,9 @@ impl Conversation {
             landed.units.push(unit);
         }
         self.cut_blocks(&mut small, &mut batch.blocks);
+        if let (Some(first), Some(last)) = (landed.units.first(), landed.units.last()) {
+            batch.relined = self.graph.relined(first.first..last.first + length(last.entries.len()));
+        }
         if batch == Batch::default() {
             return None;
         }
@@ -71,7 +70,7 @@ impl Conversation {
 
     fn has_staged_branch(&self) -> bool {
         let first = self.staged.front().map_or(self.graph.len(), |unit| unit.first);
-        (first..self.graph.len()).any(|at| !self.graph.moved_by(at).is_empty())
+        (first..self.graph.len()).any(|at| self.graph.has_moved(at))
     }
 
     /// The batch given out last is durable.
@@ -94,7 +93,7 @@ impl Conversation {
 
     /// Rows of so many admitted entries from a position on.
     fn rows(&self, first: Position, count: usize) -> Vec<NewRow> {
-        let row = |at| NewRow { key: self.graph.key(at), actor: self.graph.actor(at) };
+        let row = |at| NewRow { key: self.graph.key(at), run: self.graph.run(at) };
         (first..first + length(count)).map(row).collect()
     }
 }

@@ -260,13 +260,17 @@ impl Engine {
         let was_idle = session.outgoing.remaining() == 0;
         let mut asked = BTreeSet::new();
         for chain in want.chains.iter().filter(|chain| asked.insert(chain.tip)) {
-            match graph.segment(&chain.tip, &chain.from) {
+            let was_walked = |at| session.outgoing.is_requested(at);
+            match graph.segment(&chain.tip, &chain.from, was_walked) {
                 Some(positions) => session.outgoing.request(positions),
                 None if chain.from.len() == 1 && graph.position(&chain.tip).is_some() => {
                     unknown.push(chain.tip)
                 }
                 // Nothing of the locator is known here, so it gets the whole chain.
-                None => session.outgoing.request(graph.segment(&chain.tip, &[]).unwrap_or_default()),
+                None => {
+                    let whole = graph.segment(&chain.tip, &[], was_walked);
+                    session.outgoing.request(whole.unwrap_or_default());
+                }
             }
         }
         let locate = (!unknown.is_empty()).then_some(Locate { tips: unknown });
@@ -320,18 +324,22 @@ impl Engine {
         if self.sessions.values().any(|session| session.incoming.bulk_since_ms.is_some()) {
             return;
         }
-        let graph = self.conversation.graph();
-        let lacks = |session: &&Session| {
-            let told = session.incoming.told.as_ref();
-            told.is_some_and(|tips| tips.iter().any(|tip| graph.position(&tip.id).is_none()))
-        };
         let after = self.last_source.map_or(Bound::Unbounded, Bound::Excluded);
         let others = self.sessions.range((after, Bound::Unbounded)).chain(&self.sessions);
-        if let Some(next) = others.map(|(_, session)| session).find(lacks).map(|next| next.connection) {
+        if let Some(next) =
+            others.map(|(_, session)| session).find(|it| self.lacks_of(it)).map(|next| next.connection)
+        {
             let session = self.sessions.get_mut(&next);
             let tips = session.and_then(|session| session.incoming.turn()).unwrap_or_default();
             self.ask(next, &tips, true);
         }
+    }
+
+    /// Whether a peer that was not asked yet told of something that is not here.
+    pub(super) fn lacks_of(&self, session: &Session) -> bool {
+        let graph = self.conversation.graph();
+        let told = session.incoming.told.as_ref();
+        told.is_some_and(|tips| tips.iter().any(|tip| graph.position(&tip.id).is_none()))
     }
 
     fn on_ping(&mut self, connection: ConnectionId, ping: Ping) {

@@ -2,7 +2,7 @@
 
 use crate::conversation::ConnectionId;
 use crate::engine::{Engine, Event, Now, Output};
-use crate::limits::{BULK_PATIENCE, HEARTBEAT, SILENCE, SLEEP, WAKE_PATIENCE, millis};
+use crate::limits::{HEARTBEAT, SILENCE, SLEEP, WAKE_PATIENCE, millis};
 use crate::session::Session;
 use crate::wire::{ByeReason, Frame, Ping};
 
@@ -51,7 +51,7 @@ impl Engine {
     /// When something is due next.
     pub(super) fn deadline(&self) -> Option<u64> {
         let sessions = self.sessions.values().flat_map(|session| {
-            let patience = session.incoming.bulk_since_ms.map(|since| since + millis(BULK_PATIENCE));
+            let patience = session.incoming.bulk_due_ms();
             let ping = session.hello.map(|_| session.ping_due_ms);
             [ping, Some(session.heard_ms + millis(SILENCE)), patience, session.incoming.paced_until_ms]
         });
@@ -99,18 +99,24 @@ impl Engine {
         met.into_iter().for_each(|peer| self.note_agreement(peer));
     }
 
-    /// A source of bulk that sends nothing for long is asked no more; the next one is.
+    /// A source of bulk that brings nothing new for long, or little while another one might bring more, is asked no more;
+    /// the next one is.
     fn give_up_stalled_bulk(&mut self) {
         let now = self.now.monotonic_ms;
-        let mut stalled = false;
-        for session in self.sessions.values_mut() {
-            if session.incoming.bulk_since_ms.is_some_and(|since| since + millis(BULK_PATIENCE) <= now) {
-                session.incoming.give_up_bulk();
-                stalled = true;
+        let is_due = |session: &&Session| session.incoming.bulk_due_ms().is_some_and(|due| due <= now);
+        let due: Vec<ConnectionId> = self.sessions.values().filter(is_due).map(|it| it.connection).collect();
+        if due.is_empty() {
+            return;
+        }
+        let has_other = self.sessions.values().any(|session| self.lacks_of(session));
+        for source in due {
+            let Some(source) = self.sessions.get_mut(&source) else { continue };
+            if has_other || source.incoming.is_stalled(now) {
+                source.incoming.give_up_bulk();
+            } else {
+                source.incoming.bear_with(now);
             }
         }
-        if stalled {
-            self.next_bulk_source();
-        }
+        self.next_bulk_source();
     }
 }

@@ -4,8 +4,8 @@ use super::{BTreeMap, Position, Tip};
 use replica::id::AuthorKey;
 
 use crate::limits::{
-    OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
-    WINDOW_OVERSHOOT_BYTES, WINDOW_UNASKED_BYTES,
+    BULK_ENTRIES_MIN, BULK_PATIENCE, OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES,
+    WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES, WINDOW_UNASKED_BYTES, millis,
 };
 
 #[cfg(test)]
@@ -41,6 +41,8 @@ pub(crate) struct Incoming {
     wanted: u64,
     /// When bulk last made progress, if this peer is a source of it.
     pub(crate) bulk_since_ms: Option<u64>,
+    /// Since when its new entries are counted, and how many there were.
+    brought: (u64, usize),
     /// Those of the tips asked for last that the peer may ask back about.
     pub(crate) asked: Vec<Tip>,
     /// Frames with blocks that are not durable, by number.
@@ -69,6 +71,7 @@ impl Default for Incoming {
             told: None,
             wanted: 0,
             bulk_since_ms: None,
+            brought: (0, 0),
             asked: Vec::new(),
             open: BTreeMap::new(),
             window: WINDOW_FIRST_BYTES,
@@ -126,7 +129,10 @@ impl Incoming {
         self.wanted += entries;
         match self.bulk_since_ms {
             // Who promises again what has not come wins no time by it.
-            None if self.wanted > 0 => self.bulk_since_ms = Some(now_ms),
+            None if self.wanted > 0 => {
+                self.bulk_since_ms = Some(now_ms);
+                self.brought = (now_ms, 0);
+            }
             Some(_) if self.wanted == 0 && last => self.bulk_since_ms = None,
             _ => {}
         }
@@ -170,6 +176,21 @@ impl Incoming {
         }
     }
 
+    /// When this source of bulk has brought nothing new for too long, or too little.
+    pub(crate) fn bulk_due_ms(&self) -> Option<u64> {
+        self.bulk_since_ms.map(|since| since.min(self.brought.0) + millis(BULK_PATIENCE))
+    }
+
+    /// Whether it brought nothing at all.
+    pub(crate) fn is_stalled(&self, now_ms: u64) -> bool {
+        self.bulk_since_ms.is_some_and(|since| since + millis(BULK_PATIENCE) <= now_ms)
+    }
+
+    /// It brings little, and nobody else could bring more.
+    pub(crate) fn bear_with(&mut self, now_ms: u64) {
+        self.brought = (now_ms, 0);
+    }
+
     /// The bulk asked for will not come from here.
     pub(crate) fn give_up_bulk(&mut self) {
         self.wanted = 0;
@@ -177,10 +198,14 @@ impl Incoming {
     }
 
     /// A frame's block was taken in, with so many new entries: it is durable once so much of the log is.
-    /// Only what is new keeps a source of bulk from being given up.
+    /// Only what is new keeps a source of bulk from being given up, and if another could be asked only so much of it.
     pub(crate) fn taken(&mut self, number: u64, new: usize, log_length: Position, now_ms: u64) {
         self.received += new as u64;
         self.bulk_since_ms = self.bulk_since_ms.map(|since| if new > 0 { now_ms } else { since });
+        self.brought.1 += new;
+        if self.brought.1 >= BULK_ENTRIES_MIN {
+            self.brought = (now_ms, 0);
+        }
         if let Some(open) = self.open.get_mut(&number) {
             open.until = Some(log_length);
         }

@@ -90,6 +90,11 @@ impl Outgoing {
         positions.into_iter().for_each(|at| self.requested.grow_and_insert(at as usize));
     }
 
+    /// Whether the peer's request has this entry.
+    pub(crate) fn is_requested(&self, at: Position) -> bool {
+        self.requested.contains(at as usize)
+    }
+
     /// The peer is asked back; its answer belongs to the same request.
     pub(crate) fn ask_back(&mut self) {
         self.request_ends = self.request_ends.saturating_add(1);

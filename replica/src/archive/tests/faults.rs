@@ -177,7 +177,7 @@ fn verify_finds_what_the_rows_checksums_cannot() {
     replica.commit(&world.log[..1]).unwrap();
     let stranger = world.write(1, None, &[&world.log[0].clone()], &Body::Leave);
     let bytes = block::encode(&[stranger], true, &replica.graph).unwrap();
-    let rows = vec![NewRow { key: world.graph.key(1), actor: Actor::from(chain(1, 1)) }];
+    let rows = vec![NewRow { key: world.graph.key(1), run: Run::Chain(chain(1, 1)) }];
     replica.archive.commit(&Batch { blocks: vec![NewBlock { bytes, rows }], ..Batch::default() }).unwrap();
     assert!(matches!(replica.archive.verify(), Err(VerifyError::Invalid(1))));
     let opened = Replica::open(replica.store.crash(), world.room);

@@ -5,9 +5,9 @@ fn given(mine: &Graph, theirs: &Graph) -> Vec<(Wanted, Vec<EntryId>)> {
     let answer = |tip: Tip| {
         let wanted = mine.want(&tip)?;
         let segment = theirs
-            .segment(&tip.id, &wanted.from)
-            .or_else(|| theirs.segment(&tip.id, &mine.locator(&tip.chain)))
-            .or_else(|| theirs.segment(&tip.id, &[]));
+            .segment(&tip.id, &wanted.from, |_| false)
+            .or_else(|| theirs.segment(&tip.id, &mine.locator(&tip.chain), |_| false))
+            .or_else(|| theirs.segment(&tip.id, &[], |_| false));
         let ids = segment.unwrap().into_iter().map(|at| theirs.id(at)).collect();
         Some((wanted, ids))
     };
@@ -83,14 +83,14 @@ fn a_chain_that_is_here_or_not_at_all_needs_no_locator() {
     let nothing = Graph::new(world.room);
     assert_eq!(nothing.want(&tip), Some(Wanted { tip: tip.id, from: Vec::new(), count: 21 }));
     assert_eq!(nothing.locator(&tip.chain), []);
-    assert_eq!(nothing.segment(&tip.id, &[]), None);
+    assert_eq!(nothing.segment(&tip.id, &[], |_| false), None);
     let some = graph_of(world.room, &world.log[..5]);
     let from = vec![world.log[4].id()];
     assert_eq!(some.want(&tip), Some(Wanted { tip: tip.id, from: from.clone(), count: 16 }));
-    assert_eq!(world.graph.segment(&tip.id, &from), Some((5..21).collect()));
+    assert_eq!(world.graph.segment(&tip.id, &from, |_| false), Some((5..21).collect()));
     // An entry above the tip asked for is no place to go on from.
-    assert_eq!(world.graph.segment(&world.log[3].id(), &from), None);
-    assert_eq!(world.graph.segment(&tip.id, &[tip.id]), Some(Vec::new()));
+    assert_eq!(world.graph.segment(&world.log[3].id(), &from, |_| false), None);
+    assert_eq!(world.graph.segment(&tip.id, &[tip.id], |_| false), Some(Vec::new()));
 }
 
 #[test]
@@ -100,4 +100,20 @@ fn a_locator_doubles_its_steps_and_ends_at_the_first_entry() {
     let positions: Vec<Position> =
         world.graph.locator(&chain(0, 1)).iter().map(|id| world.graph.position(id).unwrap()).collect();
     assert_eq!(positions, [99, 98, 96, 92, 84, 68, 36, 0]);
+}
+
+#[test]
+fn the_common_way_of_branches_is_walked_once() {
+    let mut world = World::new();
+    for n in 0..20 {
+        world.message(0, &format!("message {n}"));
+    }
+    let (base, tip) = (world.log[15].clone(), world.log[20].clone());
+    let twin = world.write(0, Some(&base), &[], &Body::Message("twin".to_owned()));
+    world.put(&twin);
+    world.graph.settle(world.graph.len());
+    let first = world.graph.segment(&tip.id(), &[world.log[5].id()], |_| false).unwrap();
+    assert_eq!(first, (6..21).collect::<Vec<_>>());
+    let second = world.graph.segment(&twin.id(), &[world.log[5].id()], |at| first.contains(&at));
+    assert_eq!(second, Some(vec![21]));
 }

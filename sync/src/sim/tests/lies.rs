@@ -1,10 +1,11 @@
 //! Peers that are not what they were, or not what they say.
 
+use replica::archive::StoredBlock;
 use replica::id::Digest;
 
-use super::{STRANGER, begin, check_kept, connect_stranger, ids, run, said, seeds, steps};
+use super::{STRANGER, World, begin, check_kept, connect_stranger, ids, run, said, seeds, steps};
 use crate::engine::Input;
-use crate::wire::{Frame, Have, Ping, Tip};
+use crate::wire::{Data, Frame, Have, Ping, Tip};
 
 #[test]
 fn who_lost_a_part_of_its_disk_since_we_agreed_is_told_what_it_lacks() {
@@ -19,28 +20,41 @@ fn who_lost_a_part_of_its_disk_since_we_agreed_is_told_what_it_lacks() {
     }
 }
 
+/// A newcomer whom a stranger tells, before anybody else does, of all there is. Answers the blocks of it.
+fn promised(seed: u64) -> (World, Vec<StoredBlock>) {
+    let before = format!("a: hi | b: yo{} | c joins | cut c", " | a writes 8 | settle".repeat(20));
+    let mut world = begin(seed, &before);
+    steps(&before).for_each(|step| world.step(step).unwrap());
+    connect_stranger(&mut world, 2, 10_000);
+    let graph = world.replicas[1].engine.as_ref().unwrap().conversation().graph();
+    let tip = |(tip, signature): (replica::graph::Tip, _)| Tip {
+        chain: tip.chain,
+        seq: tip.seq,
+        id: tip.id,
+        signature,
+    };
+    let tips = graph.tips_since(0).filter_map(|at| graph.signed_tip(at)).map(tip).collect();
+    let all: Vec<u32> = (0..graph.durable()).collect();
+    world.handle(2, Input::Frame(STRANGER, Frame::Have(Have { tips, last: true })));
+    let blocks = world.replicas[1].archive_mut().unwrap().blocks(&all).unwrap();
+    (world, blocks)
+}
+
 #[test]
 fn what_one_peer_withholds_another_one_gives() {
     for seed in seeds() {
-        let before = "a: hi | b: yo | a writes 10 | settle | c joins | cut c";
-        let mut world = begin(seed, before);
-        steps(before).for_each(|step| world.step(step).unwrap());
-        connect_stranger(&mut world, 2, 10_000);
-        // It tells what there is, and never hands it over.
-        let graph = world.replicas()[1].engine.as_ref().unwrap().conversation().graph();
-        let tip = |(tip, signature): (replica::graph::Tip, _)| Tip {
-            chain: tip.chain,
-            seq: tip.seq,
-            id: tip.id,
-            signature,
-        };
-        let tips = graph.tips_since(0).filter_map(|at| graph.signed_tip(at)).map(tip).collect();
-        world.handle(2, Input::Frame(STRANGER, Frame::Have(Have { tips, last: true })));
+        let (mut world, blocks) = promised(seed);
         world.step("heal").unwrap();
-        for _ in 0..60 {
-            // It is there all the time.
+        // It is there all the time, and hands nothing over; or a little now and then, so that it seems to go on.
+        let mut blocks = blocks.into_iter().map(|block| block.bytes).filter(|_| seed % 2 == 0);
+        for second in 0..60 {
             let ping = Ping { digest: Digest([9; 32]), at_rest: false };
             world.handle(2, Input::Frame(STRANGER, Frame::Ping(ping)));
+            if second % 8 == 0
+                && let Some(block) = blocks.next()
+            {
+                world.handle(2, Input::Frame(STRANGER, Frame::Data(Data { block, remaining: 150 })));
+            }
             world.pass(1_000);
         }
         assert_eq!(ids(&mut world, 2), ids(&mut world, 1), "seed {seed}");
