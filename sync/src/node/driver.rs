@@ -45,6 +45,8 @@ pub(super) struct Driver {
     /// Rooms of the home that are yet to be opened, and the one that just is.
     pub(super) to_open: VecDeque<RoomId>,
     pub(super) opening: JoinSet<OpenedRoom>,
+    /// Who asked for what that waits until a room is open.
+    pub(super) postponed: Vec<(RoomId, u32, Request)>,
     /// Why rooms do not work that do not.
     pub(super) troubles: BTreeMap<RoomId, String>,
     /// The node's own handle.
@@ -131,6 +133,7 @@ impl Driver {
             heard: None,
             to_open: VecDeque::new(),
             opening: JoinSet::new(),
+            postponed: Vec::new(),
             troubles: BTreeMap::new(),
             own: Listener::default(),
             lobby: Lobby::new(me),
@@ -175,6 +178,7 @@ impl Driver {
     /// Runs until asked to stop, or nobody is left to ask.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         loop {
+            self.answer_postponed().await;
             let deadline = self.drain();
             self.open_next();
             if let Some(ticket) = self.next_room.take() {

@@ -92,6 +92,14 @@ impl Driver {
         self.rooms.len() + self.opening.len() >= ROOMS_PER_LISTENER_MAX
     }
 
+    /// Whether a room of the home is closed and can be opened, as far as is known.
+    pub(super) fn is_to_open(&self, room: &RoomId) -> bool {
+        self.home.state().room(room).is_some()
+            && !self.rooms.contains_key(room)
+            && !self.troubles.contains_key(room)
+            && !self.is_full()
+    }
+
     /// Has all rooms of the home opened that are not, as many as may be.
     pub(super) fn open_all(&mut self) {
         let rooms = self.home.state().rooms.iter().map(|room| room.id);
@@ -104,6 +112,9 @@ impl Driver {
         while self.opening.is_empty()
             && let Some(room) = self.to_open.pop_front()
         {
+            if self.rooms.contains_key(&room) {
+                continue;
+            }
             if self.is_full() {
                 tracing::warn!(%room, "not opened: {}", NodeError::TooManyRooms);
                 self.troubles.insert(room, NodeError::TooManyRooms.to_string());

@@ -14,6 +14,9 @@ use crate::node::{Answer, NodeError, NodeEvent, Request};
 
 impl Driver {
     pub(super) async fn on_request(&mut self, who: u32, request: Request) {
+        if let Some(room) = self.awaits(&request) {
+            return self.postpone(room, who, request);
+        }
         let room = self.room_of(who);
         match request {
             Request::Command(tag, command) => self.on_command(room, tag, command),
@@ -54,6 +57,37 @@ impl Driver {
             Request::Attach { number, attach, guest } => self.on_attach(number, attach, guest).await,
             Request::Detach(number) => self.on_detach(number),
             Request::Stop(_) => {}
+        }
+    }
+
+    /// The room that has to be opened before a request can be answered: a long one takes seconds, and nobody waits for it
+    /// but who asked.
+    fn awaits(&self, request: &Request) -> Option<RoomId> {
+        let room = match request {
+            Request::Switch { room, .. } => *room,
+            Request::Join { ticket, .. } => ticket.room,
+            Request::Attach { attach, .. } => self.room_meant(attach).ok()??,
+            Request::Of(_, request) => return self.awaits(request),
+            _ => return None,
+        };
+        self.is_to_open(&room).then_some(room)
+    }
+
+    /// Has a room opened, and a request answered then.
+    fn postpone(&mut self, room: RoomId, who: u32, request: Request) {
+        self.to_open.retain(|other| *other != room);
+        self.to_open.push_front(room);
+        self.postponed.push((room, who, request));
+    }
+
+    /// Answers the requests whose rooms are open by now, or cannot be opened.
+    pub(super) async fn answer_postponed(&mut self) {
+        for (room, who, request) in std::mem::take(&mut self.postponed) {
+            if self.is_to_open(&room) {
+                self.postponed.push((room, who, request));
+            } else {
+                self.on_request(who, request).await;
+            }
         }
     }
 

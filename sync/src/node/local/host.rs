@@ -319,19 +319,10 @@ impl Driver {
     /// The room that a guest means, opened.
     async fn room_for(&mut self, attach: &Attach) -> Result<Option<RoomId>, FromHolder> {
         let refused = |error: NodeError| FromHolder::NoRoom(error.into());
-        if let Some(ticket) = attach.ticket.as_ref().and_then(|ticket| ticket.parse::<Ticket>().ok()) {
+        let room = self.room_meant(attach).map_err(FromHolder::NoSuchRoom)?;
+        if let Some(ticket) = ticket_of(attach) {
             self.join(&ticket).await.map_err(refused)?;
-            return Ok(Some(ticket.room));
-        }
-        let rooms = self.home_rooms();
-        let room = match &attach.room {
-            Some(wanted) => match rooms_called(&rooms, wanted).as_slice() {
-                [room] => Some(*room),
-                _ => return Err(FromHolder::NoSuchRoom(rooms)),
-            },
-            None => self.home.state().current_room,
-        };
-        if let Some(room) = room {
+        } else if let Some(room) = room {
             self.open_room(room).await.map_err(refused)?;
             self.home
                 .change(|state| state.current_room = Some(room))
@@ -340,7 +331,20 @@ impl Driver {
         Ok(room)
     }
 
-    fn home_rooms(&self) -> Vec<(RoomId, String)> {
+    /// The room that a guest means. If that is none, or not one alone, those there are.
+    pub(in crate::node) fn room_meant(&self, attach: &Attach) -> Result<Option<RoomId>, Rooms> {
+        if let Some(ticket) = ticket_of(attach) {
+            return Ok(Some(ticket.room));
+        }
+        let Some(wanted) = &attach.room else { return Ok(self.home.state().current_room) };
+        let rooms = self.home_rooms();
+        match rooms_called(&rooms, wanted).as_slice() {
+            [room] => Ok(Some(*room)),
+            _ => Err(rooms),
+        }
+    }
+
+    fn home_rooms(&self) -> Rooms {
         self.home.state().rooms.iter().map(|room| (room.id, room.name.clone())).collect()
     }
 
@@ -362,6 +366,13 @@ impl Driver {
             self.on_command(room, 0, Command::Dial(address.clone()));
         }
     }
+}
+
+/// Rooms and what they are called.
+type Rooms = Vec<(RoomId, String)>;
+
+fn ticket_of(attach: &Attach) -> Option<Ticket> {
+    attach.ticket.as_ref()?.parse().ok()
 }
 
 /// Queues a frame that is not an event.

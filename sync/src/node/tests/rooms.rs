@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use replica::id::RoomId;
 use replica::store::StoreError;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::node::keeper::Kept;
+use crate::node::listeners::HANDLE;
 use crate::node::{NodeError, Request, RoomStatus};
 use crate::penalty::Refused;
 
@@ -172,6 +174,28 @@ async fn a_room_that_cannot_be_opened_keeps_no_other_from_it() {
     ann.reads("still at home").await;
     let rooms = ann.rooms().await;
     assert!(!rooms[&work].is_open && rooms[&work].trouble.is_some(), "{rooms:?}");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_room_to_be_opened_but_who_asked_for_it() {
+    let (folder, mut bob) = (tempfile::tempdir().unwrap(), Person::start("bob", quiet()).await);
+    let ticket = bob.invites().await;
+    let (mut driver, ..) = driver(&folder, quiet()).await;
+    let home = driver.room().unwrap();
+    driver.keep_ticket(&ticket).unwrap();
+    let (answer, mut answered) = oneshot::channel();
+    driver.on_request(HANDLE, Request::Switch { room: ticket.room, answer }).await;
+    assert!(driver.rooms.keys().eq([&home]), "the loop goes on before it is open");
+    let (asks, status) = oneshot::channel();
+    driver.on_request(HANDLE, Request::Status(asks)).await;
+    assert_eq!(status.await.unwrap().unwrap().room.unwrap().0, home);
+    assert!(answered.try_recv().is_err());
+    driver.open_next();
+    let opened = driver.opening.join_next().await.unwrap().unwrap();
+    driver.on_opened(opened);
+    driver.answer_postponed().await;
+    answered.await.unwrap().unwrap();
+    assert_eq!(driver.room(), Some(ticket.room));
 }
 
 #[tokio::test]
