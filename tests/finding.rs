@@ -8,7 +8,7 @@ use std::time::Duration;
 use replica_sync::ticket::Ticket;
 
 use crate::network::Network;
-use crate::program::{Home, Running};
+use crate::program::{Home, Running, has};
 
 /// Two members of one room who have never met and know no address of each other.
 fn strangers() -> (Home, Home, String) {
@@ -71,21 +71,56 @@ fn two_who_cannot_reach_each_other_are_joined_by_a_rendezvous_that_relays() {
     talk(&mut at_ann, &mut at_bob);
 
     // Now they are joined by a cable, and need the server no longer.
-    let place = || {
-        let status = ann.status();
-        let here = status["peers"].as_array().unwrap().iter().find(|peer| peer["state"] == "agreed");
-        here.map_or_else(String::new, |peer| peer["addr"].as_str().unwrap().to_owned())
-    };
-    assert!(place().starts_with("via/"), "{}", ann.status());
+    assert!(place_of_peer(&ann).starts_with("via/"), "{}", ann.status());
     network.switch(&[0, 1]);
+    has_peer_at(&ann, "10.77.2.");
+    at_bob.say("without a server");
+    at_ann.reads("without a server");
+}
+
+#[test]
+fn two_behind_routers_meet_at_once_where_a_server_joined_them() {
+    let Some(mut network) = Network::new(5) else { return };
+    if !has("nft") {
+        return;
+    }
+    let (left, right) = (network.switch(&[0, 3]), network.switch(&[1, 4]));
+    let outside = network.switch(&[2, 3, 4]);
+    for (inside, host, router) in [(left, 0, 3), (right, 1, 4)] {
+        network.set_router(inside, host, router);
+        network.translate(router, outside);
+    }
+    let (server, _) = rendezvous("0.0.0.0:7401", &["--relay"], |command| network.on(2, command));
+    let (ann, bob, ticket) = strangers();
+    let at = format!("{}:7401", Network::address(outside, 2));
+    let chat = ["--json", "--no-lan", "--no-port-mapping", "--rendezvous", &at];
+    let mut at_ann = Running::start(network.on(0, &ann.command(&chat)));
+    let of_bob = bob.command(&[&chat[..], &["--peer", &ticket]].concat());
+    let mut at_bob = Running::start(network.on(1, &of_bob));
+    talk(&mut at_ann, &mut at_bob);
+    // Each has the other where its router shows it, and the server may go.
+    has_peer_at(&ann, &Network::address(outside, 4));
+    has_peer_at(&bob, &Network::address(outside, 3));
+    drop(server);
+    at_bob.say("without a server");
+    at_ann.reads("without a server");
+}
+
+/// Where somebody's only connected peer is.
+fn place_of_peer(home: &Home) -> String {
+    let status = home.status();
+    let here = status["peers"].as_array().unwrap().iter().find(|peer| peer["state"] == "agreed");
+    here.map_or_else(String::new, |peer| peer["addr"].as_str().unwrap().to_owned())
+}
+
+/// Waits until that begins so.
+fn has_peer_at(home: &Home, place: &str) {
     let mut looks = 0;
-    while !place().starts_with("10.77.2.") {
-        assert!(looks < 600, "they still talk through the server: {}", ann.status());
+    while !place_of_peer(home).starts_with(place) {
+        assert!(looks < 600, "it is not at {place}: {}", home.status());
         std::thread::sleep(Duration::from_millis(100));
         looks += 1;
     }
-    at_bob.say("without a server");
-    at_ann.reads("without a server");
 }
 
 #[test]

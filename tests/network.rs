@@ -111,6 +111,20 @@ impl Network {
         self.ip(host, &format!("route add default via {}", Self::address(switch, router)));
     }
 
+    /// Has a host pass on what others have for a switch as its own, and from there let in nothing but answers.
+    pub(crate) fn translate(&self, router: usize, outside: usize) {
+        let rules = format!(
+            "table ip router {{
+                chain leave {{ type nat hook postrouting priority 100; oifname eth{outside} masquerade; }}
+                chain enter {{ type filter hook input priority 0; iifname eth{outside} ct state new drop; }}
+                chain pass {{ type filter hook forward priority 0; iifname eth{outside} ct state new drop; }}
+            }}"
+        );
+        let name = self.host(router);
+        run("ip", &["netns", "exec", &name, "nft", &rules]);
+        run("ip", &["netns", "exec", &name, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    }
+
     fn ip(&self, host: usize, words: &str) {
         let all: Vec<&str> = words.split(' ').collect();
         let name = self.host(host);

@@ -20,6 +20,7 @@ use crate::limits;
 use crate::penalty::Refused;
 use crate::transport::connection::Queued;
 use crate::transport::door::Door;
+use crate::transport::greeting::Greeting;
 use crate::transport::listener::Accepting;
 use crate::transport::outbox::Outbox;
 use crate::transport::turns::Turns;
@@ -98,7 +99,7 @@ pub(crate) enum Way {
 }
 
 /// How a handshake ended.
-type Greeted = Result<(TcpStream, Established), Failure>;
+type Greeted = Result<Greeting, Failure>;
 
 #[derive(Debug)]
 enum Failure {
@@ -314,17 +315,23 @@ impl Transport {
         let slot = self.slots.remove(&id)?;
         let (address, dialed) = (slot.address, slot.dialed);
         match outcome {
-            Ok((socket, Established { channel, peer })) if self.door.is_banned(&peer) => {
-                self.send_away(socket, channel, ByeReason::Protocol, "broke the protocol too often");
+            Ok(Greeting { socket, established, .. }) if self.door.is_banned(&established.peer) => {
+                self.send_away(
+                    socket,
+                    established.channel,
+                    ByeReason::Protocol,
+                    "broke the protocol too often",
+                );
                 self.door.refuse(Refused::Banned, address, None);
                 let failed = TransportEvent::DialFailed { id, address, error: DialError::Banned };
                 Some(if dialed { failed } else { TransportEvent::Refused })
             }
-            Ok((socket, established)) if dialed || self.open_connections() < self.limits.connections => {
-                Some(self.open(id, slot, socket, established))
+            Ok(greeting) if dialed || self.open_connections() < self.limits.connections => {
+                self.meet(&greeting.established.peer, greeting.beside);
+                Some(self.open(id, slot, greeting.socket, greeting.established))
             }
-            Ok((socket, Established { channel, .. })) => {
-                self.send_away(socket, channel, ByeReason::Busy, "too many connections");
+            Ok(Greeting { socket, established, .. }) => {
+                self.send_away(socket, established.channel, ByeReason::Busy, "too many connections");
                 self.door.refuse(Refused::Crowded, address, None);
                 Some(TransportEvent::Refused)
             }

@@ -159,7 +159,7 @@ impl Guest {
                 }
             }
             Answer::No(refusal) => return Err(refusal.into()),
-            Answer::Record { .. } | Answer::Ring { .. } | Answer::Joined => {}
+            Answer::Record { .. } | Answer::Ring { .. } | Answer::Joined(_) => {}
         }
         Ok(false)
     }

@@ -64,6 +64,12 @@ pub const RENDEZVOUS_ANSWERS_MAX: usize = 128;
 /// How long a call waits to be picked up.
 pub const CALL_TIME: Duration = Duration::from_secs(8);
 
+/// How long two whom a server joined try to do without it: TCP's first three attempts fall into it.
+pub const MEETING_TIME: Duration = Duration::from_secs(8);
+
+/// Pause after such an attempt was refused.
+pub const MEETING_PAUSE: Duration = Duration::from_millis(200);
+
 /// Pairs that a server relays for at once, and calls that wait.
 pub const PAIRS_MAX: usize = 256;
 

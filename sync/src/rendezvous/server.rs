@@ -313,9 +313,10 @@ fn refuse(tasks: &mut JoinSet<()>, mut socket: TcpStream, refusal: Refusal) {
 
 /// Joins two connections until either ends or has carried its share.
 async fn join(mut one: TcpStream, mut other: TcpStream) -> io::Result<()> {
-    for socket in [&mut one, &mut other] {
+    let (seen_one, seen_other) = (one.peer_addr()?, other.peer_addr()?);
+    for (socket, seen) in [(&mut one, seen_other), (&mut other, seen_one)] {
         socket.set_nodelay(true)?;
-        in_time(WRITE_TIME, write_message(socket, &Answer::Joined)).await?;
+        in_time(WRITE_TIME, write_message(socket, &Answer::Joined(seen.into()))).await?;
     }
     let ((from_one, mut to_one), (from_other, mut to_other)) = (one.split(), other.split());
     let share = |from| BufReader::with_capacity(PIECE, AsyncReadExt::take(from, PAIR_BYTES_MAX));

@@ -37,8 +37,9 @@ pub(crate) enum Answer {
     Record { tag: Tag, slot: Slot, sealed: Vec<u8> },
     /// Somebody calls this slot.
     Ring { slot: Slot, cookie: Cookie },
-    /// From here on, what comes is from the other one.
-    Joined,
+    /// From here on, what comes is from the other one, who is seen here: by connecting to each other from where both
+    /// connected to the server, at once, they may do without it.
+    Joined(Address),
     /// It is not done; the connection ends.
     No(Refusal),
 }
@@ -91,10 +92,10 @@ impl Request {
 impl Answer {
     fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::Seen(address) => [&[17], address.ip.as_slice(), &address.port.to_be_bytes()].concat(),
+            Self::Seen(address) => place(17, address),
             Self::Record { tag, slot, sealed } => [&[18], tag.as_slice(), slot.0.as_slice(), sealed].concat(),
             Self::Ring { slot, cookie } => [&[19], slot.0.as_slice(), cookie.0.as_slice()].concat(),
-            Self::Joined => vec![20],
+            Self::Joined(address) => place(20, address),
             Self::No(refusal) => vec![21, refusal.number()],
         }
     }
@@ -102,17 +103,14 @@ impl Answer {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (kind, mut fields) = bytes.split_first()?;
         let answer = match kind {
-            17 => {
-                let ip = take(&mut fields)?;
-                Self::Seen(Address { ip, port: u16::from_be_bytes(take(&mut fields)?) })
-            }
+            17 => Self::Seen(take_place(&mut fields)?),
             18 => Self::Record {
                 tag: take(&mut fields)?,
                 slot: Slot(take(&mut fields)?),
                 sealed: take::<SIGHTING_BYTES>(&mut fields)?.to_vec(),
             },
             19 => Self::Ring { slot: Slot(take(&mut fields)?), cookie: Cookie(take(&mut fields)?) },
-            20 => Self::Joined,
+            20 => Self::Joined(take_place(&mut fields)?),
             21 => Self::No(Refusal::of_number(take::<1>(&mut fields)?[0])?),
             _ => return None,
         };
@@ -205,6 +203,15 @@ pub fn rewritten(stream: &[u8], is_to_server: bool) -> Option<Vec<u8>> {
         rewrite::<Answer>(stream).now_or_never()
     };
     rewritten?.ok()
+}
+
+fn place(kind: u8, Address { ip, port }: &Address) -> Vec<u8> {
+    [&[kind], ip.as_slice(), &port.to_be_bytes()].concat()
+}
+
+fn take_place(rest: &mut &[u8]) -> Option<Address> {
+    let ip = take(rest)?;
+    Some(Address { ip, port: u16::from_be_bytes(take(rest)?) })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

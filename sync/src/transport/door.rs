@@ -7,13 +7,13 @@ use replica::id::AuthorKey;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::channel::{Established, Peer};
+use crate::channel::Peer;
 use crate::conversation::ConnectionId;
 use crate::discovery::Ring;
 use crate::limits::REFUSALS_LOGGED_PER_SECOND;
 use crate::penalty::{Penalties, Refusals, Refused, Verdict, subscriber};
-use crate::transport::greeting::{self, ReceiveError};
-use crate::transport::{CloseReason, Slot, State, Transport};
+use crate::transport::greeting::{self, Beside, Greeting, ReceiveError};
+use crate::transport::{CloseReason, DialError, Failure, Slot, State, Transport};
 
 /// What is held against whom, with the clock that it passes by, and the log of it.
 #[derive(Debug)]
@@ -91,11 +91,28 @@ impl Transport {
         self.greet(address, true, async move { greeting::pick_up(ring, &answers, limits).await });
     }
 
+    /// Tries to meet a member without the server that joined us. Nothing is held against anybody if that fails: where the
+    /// other one is, the server says.
+    pub(super) fn meet(&mut self, peer: &Peer, beside: Option<Box<Beside>>) {
+        let is_member = matches!(peer, Peer::Member(..));
+        let usable = beside.filter(|it| is_member && !it.there.ip().is_loopback());
+        let Some(beside) = usable else { return };
+        let (answers, limits, id) = (Arc::clone(&self.answers), self.limits, self.new_id());
+        let address = beside.there;
+        let handle = self.greetings.spawn(async move {
+            let met = greeting::meet(*beside, &answers, limits).await;
+            met.ok_or(Failure::Dialed(DialError::Unreachable))
+        });
+        self.tasks.insert(handle.id(), id);
+        let state = State::Greeting(handle);
+        self.slots.insert(id, Slot { address, dialed: false, relayed: false, author: None, state });
+    }
+
     fn greet(
         &mut self,
         address: SocketAddr,
         relayed: bool,
-        greeting: impl Future<Output = Result<(TcpStream, Established), ReceiveError>> + Send + 'static,
+        greeting: impl Future<Output = Result<Greeting, ReceiveError>> + Send + 'static,
     ) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let pause = match self.door.penalties.of_address(address.ip(), self.door.now_ms()) {
@@ -120,7 +137,7 @@ impl Transport {
             if let Some(pause) = pause {
                 sleep(pause).await;
             }
-            greeting.await.map_err(|error| super::Failure::Received(error.refused()))
+            greeting.await.map_err(|error| Failure::Received(error.refused()))
         });
         self.tasks.insert(handle.id(), id);
         let state = State::Greeting(handle);

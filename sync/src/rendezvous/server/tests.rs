@@ -85,8 +85,9 @@ async fn a_call_joins_two_connections_byte_for_byte() {
     let Answer::Ring { slot, cookie } = answer(&mut ann).await else { panic!("no ring") };
     assert_eq!(slot, Slot([1; 16]));
     let mut callee = world.ask(&Request::PickUp(cookie)).await;
-    assert_eq!(answer(&mut callee).await, Answer::Joined);
-    assert_eq!(answer(&mut caller).await, Answer::Joined);
+    let from = |socket: &TcpStream| Answer::Joined(socket.local_addr().unwrap().into());
+    assert_eq!(answer(&mut callee).await, from(&caller), "each is told where the other one is seen");
+    assert_eq!(answer(&mut caller).await, from(&callee));
     let long: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
     let mut received = vec![0; long.len()];
     let (sent, read) = tokio::join!(caller.write_all(&long), callee.read_exact(&mut received));

@@ -19,7 +19,7 @@ fn answers() -> Vec<Answer> {
         Answer::Seen(Address { ip: [1; 16], port: 7400 }),
         Answer::Record { tag: [1; 20], slot: Slot([2; 16]), sealed },
         Answer::Ring { slot: Slot([2; 16]), cookie: Cookie([3; 16]) },
-        Answer::Joined,
+        Answer::Joined(Address { ip: [4; 16], port: 7401 }),
     ];
     answers.extend(Refusal::ALL.map(Answer::No));
     answers
