@@ -61,6 +61,8 @@ pub(crate) struct Session {
     pub(crate) untold: VecDeque<Position>,
     /// Whether to tell our digest as soon as nothing is under way.
     pub(crate) ping_at_rest: bool,
+    /// Since when the peer rests and grants nothing, although none of its window is left.
+    pub(crate) starved_since_ms: Option<u64>,
     pub(crate) heard_ms: u64,
     pub(crate) ping_due_ms: u64,
     pub(crate) connected_ms: u64,

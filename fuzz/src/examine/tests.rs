@@ -23,6 +23,13 @@ fn a_talk_of_more_than_a_mesh_holds() {
 }
 
 #[test]
+fn who_heard_what_was_lost_from_others_is_known_to_have_it() {
+    let script = "start a | start b | pass 300 | c leaves | pass 20 | cut c b | dial b a | d: x1 | pass 200 | \
+        heal b c | c: y2 | crash b | crash c | d writes 40 long | lose a b | c: x7 | b writes 20 | cut c a | pass 20000";
+    examine(1_616_725_853, script).unwrap();
+}
+
+#[test]
 fn stories_made_of_bytes_hold() {
     let stories = std::env::var("STORIES").ok().and_then(|stories| stories.parse().ok()).unwrap_or(60_u32);
     for number in 0..stories {

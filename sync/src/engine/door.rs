@@ -61,6 +61,7 @@ impl Engine {
             agreed: None,
             unequal: 0,
             untold: VecDeque::new(),
+            starved_since_ms: None,
             ping_at_rest: true,
             heard_ms: self.now.monotonic_ms,
             ping_due_ms: self.now.monotonic_ms,

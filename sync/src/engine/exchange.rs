@@ -46,7 +46,10 @@ impl Engine {
                     self.tell(Event::Held { author });
                 }
             }
-            Frame::Credit(credit) => session.outgoing.grant(credit.bytes),
+            Frame::Credit(credit) => {
+                session.outgoing.grant(credit.bytes);
+                session.starved_since_ms = None;
+            }
             Frame::Peers(peers) => self.on_peers(connection, peers),
             Frame::Seen(seen) => self.on_seen(connection, seen),
             Frame::Ping(ping) => self.on_ping(connection, ping),
@@ -348,6 +351,13 @@ impl Engine {
         let is_settled = self.conversation.is_settled();
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         session.peer_digest = Some(ping.digest);
+        let starves = ping.at_rest && session.outgoing.is_starved();
+        session.starved_since_ms =
+            session.starved_since_ms.or(Some(self.now.monotonic_ms)).filter(|_| starves);
+        if session.starved_since_ms.is_some_and(|since| since + millis(HEARTBEAT) <= self.now.monotonic_ms) {
+            // What it waits for was lost on the way, and is granted for no more.
+            return self.close(connection, ByeReason::TooSlow, "what was sent here did not come");
+        }
         if ping.digest == digest {
             session.unequal = 0;
             if session.told_digest != digest {
@@ -355,7 +365,7 @@ impl Engine {
                 session.ping_due_ms = self.now.monotonic_ms;
             }
             // Also where a frame was dropped on the way, which no acknowledgement will ever cover.
-            if session.outgoing.confirm() {
+            if session.outgoing.confirm(durable) {
                 let author = session.author;
                 return self.tell(Event::Held { author });
             }

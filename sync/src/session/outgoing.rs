@@ -136,7 +136,7 @@ impl Outgoing {
 
     /// The next positions to read from the log, if it is time to.
     pub(crate) fn next_read(&mut self, durable: Position) -> Option<Vec<Position>> {
-        if self.is_reading || self.credit <= 0 {
+        if self.is_reading || self.is_starved() {
             return None;
         }
         if self.plan.is_empty()
@@ -200,11 +200,20 @@ impl Outgoing {
         self.unacknowledged.is_empty()
     }
 
-    /// The peer has everything that was sent: it said so in a digest. Answers whether that is news.
-    pub(crate) fn confirm(&mut self) -> bool {
+    /// The peer has everything durable: it said so in a digest. Answers whether that is news of something that was sent.
+    pub(crate) fn confirm(&mut self, durable: Position) -> bool {
+        if self.is_released() && !self.is_reading {
+            self.plan.clear();
+            self.advance(durable);
+        }
         let confirmed = std::mem::take(&mut self.unacknowledged).len() as u64;
         self.frames_acknowledged += confirmed;
         confirmed > 0
+    }
+
+    /// Whether the peer takes nothing now.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.credit <= 0
     }
 
     /// How many of the durable entries the peer is not known to have.

@@ -4,8 +4,8 @@ use replica::archive::StoredBlock;
 use replica::id::Digest;
 
 use super::{STRANGER, World, begin, check_kept, connect_stranger, ids, run, said, seeds, steps};
-use crate::engine::Input;
-use crate::wire::{Data, Frame, Have, Ping, Tip};
+use crate::engine::{Event, Input};
+use crate::wire::{Data, Frame, Have, Ping, Tip, Want};
 
 #[test]
 fn who_lost_a_part_of_its_disk_since_we_agreed_is_told_what_it_lacks() {
@@ -59,6 +59,26 @@ fn what_one_peer_withholds_another_one_gives() {
         }
         assert_eq!(ids(&mut world, 2), ids(&mut world, 1), "seed {seed}");
     }
+}
+
+#[test]
+fn who_rests_and_takes_nothing_more_is_let_go() {
+    let mut world = begin(1, "a: hi | b: yo");
+    steps("a: hi | b: yo | settle").for_each(|step| world.step(step).unwrap());
+    connect_stranger(&mut world, 0, 10_000);
+    world.handle(0, Input::Frame(STRANGER, Frame::Want(Want { chains: Vec::new(), last: true })));
+    world.step("a writes 300 long").unwrap();
+    let is_let_go = |world: &World| {
+        let is_end = |event: &Event| matches!(event, Event::PeerGone { connection: STRANGER, .. });
+        world.replicas()[0].told.iter().any(is_end)
+    };
+    for second in 0..=5 {
+        world.pass(1_000);
+        assert!(!is_let_go(&world), "after {second} s");
+        let ping = Ping { digest: Digest([9; 32]), at_rest: true };
+        world.handle(0, Input::Frame(STRANGER, Frame::Ping(ping)));
+    }
+    assert!(is_let_go(&world));
 }
 
 #[test]
