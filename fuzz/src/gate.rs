@@ -129,7 +129,7 @@ impl Gate {
             self.admitted.extend(entries.map(|entry| (entry.id(), entry)));
             assert!(rows.len() <= self.admitted.len());
         }
-        self.archive.maintain(16).expect("documents can be kept up");
+        self.archive.maintain(16, true).expect("documents can be kept up");
     }
 
     /// Makes an entry with a good signature, if it has the form of one.
@@ -169,7 +169,7 @@ impl Gate {
         let digest = self.conversation.graph().digest();
         let count = self.admitted.len();
         assert_eq!(self.conversation.graph().durable() as usize, count);
-        while self.archive.maintain(256).expect("documents can be kept up") {}
+        while self.archive.maintain(256, true).expect("documents can be kept up") {}
         let heads = self.archive.document_heads().expect("documents have heads");
         check_kept(&mut self.archive, &self.admitted);
         self.archive.close().expect("a store that can be closed");

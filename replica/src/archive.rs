@@ -191,13 +191,20 @@ impl Archive {
         Ok(rows_after)
     }
 
-    /// Brings the documents up to date by at most so many rows. Says whether there is more to do.
+    /// Brings the documents up to date by at most so many rows, or saves one, if `may_save`: see [`Documents::maintain`].
+    /// Says whether there was something to do.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn maintain(&mut self, rows: usize) -> Result<bool, StoreError> {
+    pub fn maintain(&mut self, rows: usize, may_save: bool) -> Result<bool, StoreError> {
         let (timeline, mut shelf, documents) = self.parts();
-        documents.maintain(timeline, &mut shelf, rows)
+        documents.maintain(timeline, &mut shelf, rows, may_save)
+    }
+
+    /// Whether documents lack rows, or wait to be saved.
+    #[must_use]
+    pub fn has_to_maintain(&self) -> bool {
+        self.documents.behind() > 0 || self.documents.is_due()
     }
 
     /// Rows before (older than) a key, or the newest, newest first.

@@ -119,8 +119,9 @@ impl Documents {
         shelf.forget(span)
     }
 
-    /// Applies up to `budget_rows` noted rows, those of the newest span first, and saves documents that have outgrown
-    /// what is saved of them. Says whether there is more to do.
+    /// Applies up to `budget_rows` noted rows, those of the newest span first. Where there are none, or to make room for
+    /// their document, saves one that has outgrown what is saved of it, if `may_save`: that takes a tenth of a second, in
+    /// which nothing else is stored. Says whether there was something to do.
     ///
     /// # Errors
     /// When the store fails.
@@ -129,13 +130,31 @@ impl Documents {
         timeline: &Timeline,
         shelf: &mut S,
         budget_rows: usize,
+        may_save: bool,
     ) -> Result<bool, S::Error> {
         let mut left = budget_rows;
-        while left > 0 {
-            let Some(span) = self.behind.keys().next_back().copied() else { return Ok(false) };
+        let mut did = false;
+        while left > 0
+            && let Some(span) = self.behind.keys().next_back().copied()
+            && (may_save || !self.displaces(&span))
+        {
             left -= self.catch_up(timeline, shelf, &span, left)?;
+            did = true;
         }
-        Ok(!self.behind.is_empty())
+        if !did
+            && may_save
+            && let Some(span) = self.due()
+        {
+            self.save(timeline, shelf, &span)?;
+            did = true;
+        }
+        Ok(did)
+    }
+
+    /// Whether a document waits to be saved.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.due().is_some()
     }
 
     /// Up to `count` durable rows before (older than) a key, or the newest, newest first.

@@ -104,7 +104,7 @@ impl Room {
     }
 
     fn maintain(&mut self, budget_rows: usize) -> bool {
-        self.documents.maintain(&self.timeline, &mut self.shelf, budget_rows).unwrap()
+        self.documents.maintain(&self.timeline, &mut self.shelf, budget_rows, true).unwrap()
     }
 
     fn settle(&mut self) {
@@ -219,6 +219,24 @@ fn a_document_is_saved_when_what_came_since_outgrows_a_quarter() {
     let (_, reached) = *room.shelf.saved.values().next().unwrap();
     assert!(reached > 8_000 / 5 * 4, "{reached}");
     room.check_verified();
+}
+
+#[test]
+fn what_takes_long_is_done_only_where_it_may() {
+    let mut room = Room::by_week();
+    rows(0..300 * 6, WEEK_MS / 300).for_each(|row| room.write(row));
+    let Room { shelf, timeline, documents } = &mut room;
+    while documents.maintain(timeline, shelf, 100, false).unwrap() {}
+    assert_eq!(
+        (shelf.saves, documents.in_use()),
+        (0, LOADED_MAX),
+        "only what is dropped would have to be saved"
+    );
+    assert_eq!(documents.behind(), 300 * 2);
+    room.check(None, 300 * 6);
+    room.settle();
+    assert_eq!(room.shelf.saves, 6);
+    assert!(!room.documents.is_due());
 }
 
 #[test]
@@ -408,7 +426,7 @@ fn a_store_that_fails_is_said_to() {
     rows(0..300, 1_000).for_each(|row| room.write(row));
     room.shelf.is_broken = true;
     let Room { shelf, timeline, documents } = &mut room;
-    assert_eq!(documents.maintain(timeline, shelf, 10), Err(Broken));
+    assert_eq!(documents.maintain(timeline, shelf, 10, true), Err(Broken));
     assert_eq!(documents.page(timeline, shelf, None, 10), Err(Broken));
     assert!(Documents::open(timeline, shelf).is_err());
     room.shelf.is_broken = false;

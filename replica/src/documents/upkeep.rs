@@ -73,12 +73,25 @@ impl Documents {
         behind.drain(..rows.len());
         if behind.is_empty() {
             self.behind.remove(span);
-            // One that still grows would be saved over and over.
-            if loaded.unsaved >= UNSAVED_ROWS_MIN && loaded.outgrew_saved() {
-                self.save(timeline, shelf, span)?;
-            }
         }
         Ok(rows.len())
+    }
+
+    /// The document of most use to save now: one that has all rows there are, and outgrew what is saved of it. One that
+    /// still grows would be saved over and over.
+    pub(super) fn due(&self) -> Option<Span> {
+        let is_due = |(span, loaded): &(&Span, &Loaded)| {
+            loaded.unsaved >= UNSAVED_ROWS_MIN && loaded.outgrew_saved() && !self.behind.contains_key(span)
+        };
+        self.loaded.iter().find(is_due).map(|(span, _)| *span)
+    }
+
+    /// Whether to load or start a span's document would save another one.
+    pub(super) fn displaces(&self, span: &Span) -> bool {
+        let oldest = self.loaded.values().min_by_key(|loaded| loaded.last_use);
+        self.loaded.len() >= LOADED_MAX
+            && !self.loaded.contains_key(span)
+            && oldest.is_some_and(Loaded::outgrew_saved)
     }
 
     /// Loads a span's saved document, if there is one, and takes what it lacks from the timeline. Says whether it is

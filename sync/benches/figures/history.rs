@@ -82,7 +82,7 @@ impl History {
     pub(crate) fn with_documents(self) -> Self {
         let store = SledStore::open(self.store.path()).unwrap();
         let (mut archive, _) = Archive::open(Box::new(store), self.room, NAMES, false).unwrap();
-        while archive.maintain(4_096).unwrap() {}
+        while archive.maintain(4_096, true).unwrap() {}
         archive.close().unwrap();
         self
     }

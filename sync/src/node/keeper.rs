@@ -184,35 +184,40 @@ impl Worker {
         }
     }
 
-    /// The next job; while there is none, the documents are brought up to date, a few rows at a time, and small blocks
-    /// are put together.
+    /// The next job. After a short rest the documents are brought up to date and small blocks are put together, a little at
+    /// a time; what takes longer waits until nothing was asked for a while.
     fn next_job(&mut self) -> Option<Job> {
         let mut rest = MAINTAIN_AFTER;
-        while self.is_behind() || self.may_fold {
+        let mut is_quiet = false;
+        while self.may_fold || self.maintains && self.archive.has_to_maintain() {
             match self.todo.recv_timeout(rest) {
                 Ok(job) => return Some(job),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => rest = Duration::ZERO,
+                Err(RecvTimeoutError::Timeout) => is_quiet |= rest == SAVE_AFTER,
             }
-            if let Err(error) = self.keep_up() {
-                self.answer(Kept::Failed(error));
-                (self.maintains, self.may_fold) = (false, false);
+            match self.keep_up(is_quiet) {
+                Ok(true) => rest = Duration::ZERO,
+                Ok(false) => rest = SAVE_AFTER,
+                Err(error) => {
+                    self.answer(Kept::Failed(error));
+                    (self.maintains, self.may_fold) = (false, false);
+                }
             }
             self.tell_progress();
         }
         self.todo.recv().ok()
     }
 
-    fn is_behind(&self) -> bool {
-        self.maintains && self.archive.behind() > 0
-    }
-
-    fn keep_up(&mut self) -> Result<(), StoreError> {
-        if self.is_behind() {
-            return self.archive.maintain(MAINTAIN_ROWS).map(drop);
+    /// Does a little of what is behind. Answers whether there was something that need not wait.
+    fn keep_up(&mut self, is_quiet: bool) -> Result<bool, StoreError> {
+        if self.maintains && self.archive.maintain(MAINTAIN_ROWS, is_quiet)? {
+            return Ok(true);
         }
-        self.may_fold = self.archive.fold()?;
-        Ok(())
+        let folds = std::mem::take(&mut self.may_fold);
+        if folds {
+            self.may_fold = self.archive.fold()?;
+        }
+        Ok(folds)
     }
 
     fn work(&mut self, job: Job) {
@@ -264,6 +269,10 @@ const JOBS_MAX: usize = 256;
 
 /// How long the store rests before it turns to the documents: a burst of writing is not held up by them.
 const MAINTAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// How long nothing may be asked before a document is saved: whoever is typing is not held up by it. If the process is
+/// killed before, its rows are applied again from the log.
+const SAVE_AFTER: Duration = Duration::from_secs(1);
 
 /// Rows applied between two looks at the queue: some 2 ms.
 const MAINTAIN_ROWS: usize = 256;

@@ -170,7 +170,7 @@ impl Replica {
         let Ok(rows_after) = archive.commit(batch) else { return vec![Input::StoreFailed] };
         self.durable += Position::try_from(rows_after.len()).unwrap_or(Position::MAX);
         let mut inputs = vec![Input::Persisted(rows_after)];
-        if archive.maintain(MAINTAINED_ROWS).is_err() || archive.fold().is_err() {
+        if archive.maintain(MAINTAINED_ROWS, true).is_err() || archive.fold().is_err() {
             inputs.push(Input::StoreFailed);
         }
         inputs

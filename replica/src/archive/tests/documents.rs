@@ -9,8 +9,8 @@ fn replica_of(world: &World, log: &[Entry], dice: &mut Dice) -> Replica {
         replica.commit(entries).unwrap();
         rest = later;
         match dice.below(6) {
-            0 => drop(replica.archive.maintain(3).unwrap()),
-            1 => while replica.archive.maintain(100).unwrap() {},
+            0 => drop(replica.archive.maintain(3, true).unwrap()),
+            1 => while replica.archive.maintain(100, true).unwrap() {},
             2 => replica = replica.reopen(),
             3 => replica = Replica::open(replica.store.crash(), world.room).unwrap(),
             _ => {}
@@ -98,7 +98,7 @@ fn a_late_lower_twin_has_the_documents_built_again() {
 
     let mut late = Replica::new(&world);
     late.commit(&before).unwrap();
-    while late.archive.maintain(100).unwrap() {}
+    while late.archive.maintain(100, true).unwrap() {}
     assert_ne!(late.archive.document_heads().unwrap(), expected);
     let mut late = late.reopen();
     let batch = late.batch(std::slice::from_ref(&twin));

@@ -15,7 +15,7 @@ fn run(store: &MemoryStore, world: &World) -> (usize, bool) {
         }
         acknowledged += entries.len();
         rest = later;
-        if dice.one_in(3) && replica.archive.maintain(2).is_err() {
+        if dice.one_in(3) && replica.archive.maintain(2, true).is_err() {
             return (acknowledged, false);
         }
     }
@@ -190,7 +190,7 @@ fn a_damaged_document_is_built_again_from_the_log() {
     let world = World::random(&mut Dice(6), 3, 30, true);
     let mut replica = Replica::new(&world);
     replica.commit(&world.log).unwrap();
-    while replica.archive.maintain(100).unwrap() {}
+    while replica.archive.maintain(100, true).unwrap() {}
     let expected = replica.archive.document_heads().unwrap();
     let replica = replica.reopen();
     let rows: Vec<Vec<u8>> = [b"d", b"p"]
