@@ -53,6 +53,8 @@ fn a_kicked_member_is_told_and_gets_nothing_new() {
         for args in [&["sync", "--peer", &at][..], &["sync", "--peer", &another, "--peer", &at]] {
             assert!(bob.fails(5, args).contains("ann removed you"), "no ticket leads back");
         }
+        let joined = bob.run(&["join", &another, "--peer", &at]);
+        assert!(String::from_utf8_lossy(&joined.stderr).contains("ann removed you"), "{joined:?}");
         assert_eq!(serving.terminate(), Some(0));
     }
     assert_eq!(bob.texts(), ["before", "written unaware"]);

@@ -39,9 +39,13 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
             text::count(status.messages, "message"),
             people.name(&author)
         ),
-        None if status.is_member => {
-            format!("You are a member of \"{name}\" already. Nobody answered just now; `replica` goes on trying.")
-        }
+        None if status.is_member => match watch.refusal() {
+            // Here it is not known yet.
+            Some(refusal) => format!("You were a member of \"{name}\", but {refusal}. {}", refusal.next),
+            None => format!(
+                "You are a member of \"{name}\" already. Nobody answered just now; `replica` goes on trying."
+            ),
+        },
         None => format!(
             "The ticket is kept; {}. The history comes with the first sync: run `replica`, which goes on trying, \
              or `replica sync` later.",
