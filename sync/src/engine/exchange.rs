@@ -329,11 +329,9 @@ impl Engine {
         }
         let after = self.last_source.map_or(Bound::Unbounded, Bound::Excluded);
         let others = self.sessions.range((after, Bound::Unbounded)).chain(&self.sessions);
-        if let Some(next) =
-            others.map(|(_, session)| session).find(|it| self.lacks_of(it)).map(|next| next.connection)
-        {
-            let session = self.sessions.get_mut(&next);
-            let tips = session.and_then(|session| session.incoming.turn()).unwrap_or_default();
+        let next = others.map(|(_, session)| session).find(|it| self.lacks_of(it)).map(|it| it.connection);
+        if let Some(session) = next.and_then(|next| self.sessions.get_mut(&next)) {
+            let (next, tips) = (session.connection, session.incoming.turn().unwrap_or_default());
             self.ask(next, &tips, true);
         }
     }
