@@ -113,10 +113,14 @@ impl Watch {
         true
     }
 
-    /// Whether every address was met or failed once or need not be dialled, and whoever was met agrees and said so.
+    /// Whether every address was met or failed once or need not be dialled, and whoever was met agrees and said so. Who
+    /// lets us in agrees with us before its word for that is durable, and what waits for it is said after.
     pub(crate) fn is_settled(&self, status: &Status) -> bool {
         let agreed = |address: &str| self.agreed.values().any(|outcome| outcome.address == address);
+        let is_connected = status.peers.iter().any(|peer| peer.standing.is_some());
         self.knocking.is_empty()
+            && status.is_settled
+            && (status.drafts.is_empty() || !is_connected)
             && status.peers.iter().all(|peer| match peer.standing {
                 Some(standing) => standing == Standing::Agreed && agreed(&peer.address),
                 // The state may be ahead of what was told, and what was told says whether we knock there.

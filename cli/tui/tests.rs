@@ -103,6 +103,7 @@ impl Story {
             messages: self.rows.len() as u64,
             heads: Vec::new(),
             digest: Digest([0x7f; 32]),
+            is_settled: true,
             drafts: Vec::new(),
             members: self.names.iter().map(member).collect(),
             blocked: Vec::new(),

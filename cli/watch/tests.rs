@@ -17,6 +17,7 @@ pub(crate) fn status(peers: Vec<PeerStatus>) -> Status {
         messages: 0,
         heads: Vec::new(),
         digest: Digest([0; 32]),
+        is_settled: true,
         drafts: Vec::new(),
         members: Vec::new(),
         blocked: Vec::new(),
@@ -127,4 +128,17 @@ fn that_another_room_is_there_counts_once_it_was_told() {
     watch.note(&NodeEvent::OtherRoom { address: "a:1".to_owned() });
     assert!(watch.is_settled(&status(vec![elsewhere])));
     assert!(watch.refusal().is_some());
+}
+
+#[test]
+fn what_waits_to_be_said_is_waited_for_where_somebody_is_met() {
+    let mut watch = Watch::default();
+    watch.note(&agreed("a:1"));
+    let at_rest = status(vec![peer(Some(Standing::Agreed), 0)]);
+    assert!(watch.is_settled(&at_rest));
+    let drafts = vec![(1, "waits for an admission".to_owned())];
+    assert!(!watch.is_settled(&Status { drafts: drafts.clone(), ..at_rest.clone() }));
+    assert!(!watch.is_settled(&Status { is_settled: false, ..at_rest }));
+    // Where nobody is there, nobody can admit us.
+    assert!(watch.is_settled(&Status { drafts, ..status(vec![peer(None, 1)]) }));
 }

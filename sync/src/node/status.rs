@@ -149,6 +149,8 @@ pub struct Status {
     pub heads: Vec<EntryId>,
     /// Equal digests mean equal history in equal order.
     pub digest: Digest,
+    /// Whether everything said here is durable.
+    pub is_settled: bool,
     /// Drafts waiting for our admission, by the time they were written.
     pub drafts: Vec<(u64, String)>,
     /// Everyone the room knows.
@@ -198,6 +200,7 @@ impl Driver {
             messages: 0,
             heads: Vec::new(),
             digest: Digest([0; 32]),
+            is_settled: true,
             drafts: self
                 .home
                 .state()
@@ -253,6 +256,7 @@ fn describe(engine: &Engine, status: &mut Status) {
     status.heads = graph.heads().map(|at| graph.id(at)).collect();
     status.heads.sort_unstable();
     status.digest = graph.digest();
+    status.is_settled = conversation.is_settled() || conversation.is_read_only();
     status.drafts = conversation.drafts().map(|draft| (draft.written_ms, draft.text.clone())).collect();
     let admins = graph.admins();
     let role = |key: &AuthorKey| match (admins.iter().position(|admin| admin == key), graph.removed_by(key)) {
