@@ -142,7 +142,7 @@ impl Screen {
 
     /// How much of a core it takes when nothing happens, in per cent.
     fn idle(&mut self) -> f64 {
-        std::thread::sleep(PAUSE * 20);
+        std::thread::sleep(PUT_OFF);
         let before = self.cpu_ticks();
         std::thread::sleep(REST);
         (self.cpu_ticks() - before) / TICKS_PER_SECOND / REST.as_secs_f64() * 100.0
@@ -184,6 +184,9 @@ const ROWS: usize = 100;
 
 /// Until everything typed is on the screen.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// What is put off while somebody types is done by then: the documents of a long history.
+const PUT_OFF: Duration = Duration::from_secs(10);
 
 const REST: Duration = Duration::from_secs(5);
 
