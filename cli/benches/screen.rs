@@ -11,11 +11,15 @@ use std::fs;
 use std::io::{Read as _, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use replica::archive::Archive;
+use replica::home::{Home, RoomState, Secret};
+use replica::id::{ChainId, RoomId, StoreId};
+use replica::store::SledStore;
+use replica_sync::conversation::{Conversation, first_entry};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
@@ -46,21 +50,50 @@ fn main() {
     }
 }
 
-/// Writes a history, as a pipe does.
-fn fill(home: &Path, messages: usize) {
-    let mut program = Command::new(PROGRAM);
-    program.arg("--home").arg(home).args(["--nick", "ann", "--offline", "--plain", "--quiet"]);
-    let mut running = program.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let mut input = std::io::BufWriter::new(running.stdin.take().unwrap());
+/// Writes a history of the last three years with its documents, so that no program that opens it is busy making them.
+fn fill(folder: &Path, messages: u64) {
+    let mut home = Home::open(folder).unwrap();
+    let identity = home.identity().clone();
+    let start_ms = now_ms() - YEARS_MS;
+    let chain = ChainId { author: identity.key(), incarnation: NAMES.1 };
+    let first = first_entry(&identity, chain, ROOM, WEEK_S, start_ms).unwrap();
+    let room = RoomId(first.id().0);
+    let store = SledStore::open(&home.store_dir(&room)).unwrap();
+    let (mut archive, opened) = Archive::open(Box::new(store), room, NAMES, false).unwrap();
+    let mut conversation = Conversation::new(opened, identity, "ann".to_owned());
+    conversation.found(ROOM, WEEK_S, start_ms).unwrap();
     for number in 0..messages {
-        writeln!(
-            input,
-            "message number {number} of a long talk among people who like to write a lot of text"
-        )
-        .unwrap();
+        let text =
+            format!("message number {number} of a long talk among people who like to write a lot of text");
+        conversation.say(&text, start_ms + YEARS_MS / messages * number, None).unwrap();
+        if number % BATCH == 0 || number + 1 == messages {
+            while let Some(batch) = conversation.poll_batch() {
+                archive.commit(&batch).unwrap();
+                conversation.persisted();
+            }
+        }
     }
-    drop(input);
-    assert!(running.wait().unwrap().success());
+    while archive.maintain(4_096, true).unwrap() {}
+    archive.close().unwrap();
+    home.change(|state| {
+        let (name, secret, invite_secret) = (ROOM.to_owned(), Secret([7; 32]), None);
+        state.rooms.push(RoomState {
+            id: room,
+            name,
+            secret,
+            invite_secret,
+            renew: false,
+            peers: Vec::new(),
+        });
+        state.current_room = Some(room);
+        state.nick = Some("ann".to_owned());
+    })
+    .unwrap();
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
 }
 
 /// Milliseconds until a screen shows something. The one before was left in good order.
@@ -176,8 +209,14 @@ const OPEN: &str = "nobody else is in";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_replica");
 
-/// Histories above this take minutes to write.
-const LONG: usize = 100_000;
+/// Histories above this take minutes.
+const LONG: u64 = 100_000;
+
+const YEARS_MS: u64 = 3 * 365 * 24 * 60 * 60 * 1000;
+const WEEK_S: u32 = 7 * 24 * 60 * 60;
+const BATCH: u64 = 1_000;
+const ROOM: &str = "home";
+const NAMES: (StoreId, u64) = (StoreId([1; 16]), 1);
 
 const RUNS: usize = 7;
 const ROWS: usize = 100;
@@ -185,7 +224,7 @@ const ROWS: usize = 100;
 /// Until everything typed is on the screen.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is put off while somebody types is done by then: the documents of a long history.
+/// What is put off while somebody types is done by then.
 const PUT_OFF: Duration = Duration::from_secs(10);
 
 const REST: Duration = Duration::from_secs(5);

@@ -25,36 +25,42 @@ impl Archive {
             .map(|number| self.stored(BlockNumber(number)))
             .collect::<Result<Vec<StoredBlock>, StoreError>>()?;
         let (entries, names) = self.read_run(&old)?;
-        let blocks = put_together(&entries, &names);
-        let is_same = blocks.as_ref().is_some_and(|blocks| self.holds_same(&entries, &old, blocks));
-        if let Some(blocks) = blocks.filter(|blocks| is_same && blocks.len() < old.len()) {
-            let mut writes = Vec::new();
-            self.log.fold(BlockNumber(run.start)..BlockNumber(run.end), &blocks, &mut writes)?;
-            self.store.commit(&writes)?;
-            // The last one may be small still, and grow with what follows.
-            self.folded_to = run.start + u32::try_from(blocks.len()).unwrap_or(0) - 1;
-        } else {
-            tracing::warn!(first = run.start, "blocks of the log could not be put together");
-            self.folded_to = run.end;
+        let fewer = put_together(&entries, &old, &names).filter(|blocks| blocks.len() < old.len());
+        self.folded_to = run.end;
+        if let Some(blocks) = fewer {
+            if self.holds_same(&entries, &old, &blocks) {
+                let mut writes = Vec::new();
+                self.log.fold(BlockNumber(run.start)..BlockNumber(run.end), &blocks, &mut writes)?;
+                self.store.commit(&writes)?;
+                // The last one may be small still, and grow with what follows.
+                self.folded_to = run.start + u32::try_from(blocks.len()).unwrap_or(0) - 1;
+            } else {
+                tracing::warn!(first = run.start, "blocks of the log could not be put together");
+            }
         }
         Ok(true)
     }
 
     /// Numbers of the next blocks to put together, and steps over those before that stay as they are.
     fn next_run(&mut self) -> Option<std::ops::Range<u32>> {
-        let is_small = |number: u32| (self.log.bytes(BlockNumber(number)) as usize) < SMALL_BYTES;
+        let (bytes, count) =
+            (|at| self.log.bytes(BlockNumber(at)) as usize, |at| self.log.count(BlockNumber(at)));
+        let is_small = |number| bytes(number) < SMALL_BYTES && count(number) < SMALL_ENTRIES;
         let blocks = self.log.blocks();
+        let mut entries = 0;
         for number in self.folded_to..blocks {
             let start = self.folded_to;
             let length = number - start;
-            if is_small(number) && length < RUN_MAX {
+            entries += count(number);
+            if is_small(number) && length < RUN_MAX && entries <= RUN_ENTRIES_MAX {
                 continue;
             }
             // What a large block follows does not grow any more.
             if length >= CLOSED_RUN_MIN {
                 return Some(start..number);
             }
-            self.folded_to = if is_small(number) { number } else { number + 1 };
+            (self.folded_to, entries) =
+                if is_small(number) { (number, count(number)) } else { (number + 1, 0) };
         }
         let start = self.folded_to;
         (blocks - start >= OPEN_RUN_MIN).then_some(start..blocks)
@@ -72,6 +78,9 @@ impl Archive {
         let mut all = Vec::new();
         for stored in blocks {
             let entries = block::decode(&stored.bytes, &self.room, &names).map_err(|_| Damage::Row("log"))?;
+            if entries.len() != stored.count as usize {
+                return Err(Damage::Log.into());
+            }
             let id = |at: Position| self.timeline.key(at).map(|key| key.id).ok_or(Damage::Log);
             let ids = (stored.first..stored.first + stored.count).map(id).collect::<Result<Vec<_>, _>>()?;
             // Computed without the ids of what is outside, the ids inside come out wrong.
@@ -110,26 +119,29 @@ impl Archive {
     }
 }
 
-/// The entries in as few blocks as hold them.
-fn put_together(entries: &[Entry], names: &Names) -> Option<Vec<(Vec<u8>, u32)>> {
+/// The entries in fewer blocks, of whole ones: what vouches for an entry in an old block does so in the new one.
+fn put_together(entries: &[Entry], old: &[StoredBlock], names: &Names) -> Option<Vec<(Vec<u8>, u32)>> {
     let mut blocks = Vec::new();
-    let mut rest = entries;
-    while !rest.is_empty() {
-        let mut weight = 0;
-        let fits = |entry: &&Entry| {
-            weight += block::weight(entry);
+    let (mut old, mut rest) = (old, entries);
+    while !old.is_empty() {
+        let (mut weight, mut end) = (0, 0);
+        let fits = |block: &&StoredBlock| {
+            let start = end;
+            end += block.count as usize;
+            weight += rest[start..end].iter().map(block::weight).sum::<usize>();
             weight <= WEIGHT_MAX
         };
-        let mut count = rest.iter().take_while(fits).count().max(1);
-        let bytes = loop {
-            match block::encode(&rest[..count], false, names) {
-                Ok(bytes) => break bytes,
-                Err(_) if count > 1 => count /= 2,
+        let mut whole = old.iter().take_while(fits).count().max(1);
+        let (bytes, count) = loop {
+            let count: u32 = old[..whole].iter().map(|block| block.count).sum();
+            match block::encode(&rest[..count as usize], false, names) {
+                Ok(bytes) => break (bytes, count),
+                Err(_) if whole > 1 => whole /= 2,
                 Err(_) => return None,
             }
         };
-        blocks.push((bytes, u32::try_from(count).ok()?));
-        rest = &rest[count..];
+        blocks.push((bytes, count));
+        (old, rest) = (&old[whole..], &rest[count as usize..]);
     }
     Some(blocks)
 }
@@ -174,8 +186,11 @@ impl References for Names {
     }
 }
 
-/// Blocks of fewer bytes are small.
+/// Blocks of fewer bytes are small,
 const SMALL_BYTES: usize = 8 * 1024;
+
+/// if they hold fewer entries too: what repeats itself takes few bytes.
+pub(super) const SMALL_ENTRIES: u32 = 256;
 
 /// So many small blocks at the log's end are put together; each entry is written anew some eight times until its block
 /// is large.
@@ -184,8 +199,11 @@ const OPEN_RUN_MIN: u32 = 64;
 /// So many between two large ones are.
 const CLOSED_RUN_MIN: u32 = 4;
 
-/// Most blocks put together at once: some milliseconds, in which nothing else is written.
+/// Most blocks put together at once,
 const RUN_MAX: u32 = 256;
+
+/// and their entries: some ten milliseconds, in which nothing else is written.
+pub(super) const RUN_ENTRIES_MAX: u32 = 2_048;
 
 /// Weight of the entries put into one block, less what its tables may take.
 const WEIGHT_MAX: usize = BLOCK_BYTES_MAX - 8 * 1024;

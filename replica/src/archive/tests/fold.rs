@@ -1,4 +1,6 @@
 use super::*;
+use crate::archive::fold::{RUN_ENTRIES_MAX, SMALL_ENTRIES};
+use crate::store::BlockNumber;
 
 /// A replica that got a history in blocks of a few entries each.
 fn fragmented(world: &World, dice: &mut Dice) -> Replica {
@@ -70,4 +72,34 @@ fn a_fold_that_fails_or_is_cut_short_loses_nothing() {
             return;
         }
     }
+}
+
+#[test]
+fn what_holds_many_entries_in_few_bytes_is_not_small_and_no_fold_takes_long() {
+    let mut world = World::new();
+    let mut replica = Replica::new(&world);
+    replica.commit(&world.log).unwrap();
+    let mut commit = |replica: &mut Replica, count: u32| {
+        let said: Vec<_> = (0..count).map(|_| world.message(0, "ha ".repeat(20).trim())).collect();
+        let mut batch = replica.batch(&said);
+        batch.blocks[0].bytes = block::encode(&said, false, &replica.graph).unwrap();
+        replica.archive.commit(&batch).unwrap();
+        replica.graph.settle(replica.graph.len());
+        replica.archive.log.bytes(BlockNumber(replica.archive.log.blocks() - 1))
+    };
+    for _ in 0..8 {
+        assert!(commit(&mut replica, SMALL_ENTRIES) < 8 * 1024, "few bytes");
+    }
+    assert!(!replica.archive.fold().unwrap(), "nothing would become fewer");
+    for _ in 0..40 {
+        commit(&mut replica, SMALL_ENTRIES / 2);
+    }
+    let mut before = replica.archive.log.blocks();
+    while replica.archive.fold().unwrap() {
+        let now = replica.archive.log.blocks();
+        assert!(before - now < RUN_ENTRIES_MAX / (SMALL_ENTRIES / 2), "{before} blocks became {now}");
+        before = now;
+    }
+    assert!(before < 8 + 1 + 40 / 2, "{before} blocks");
+    assert_eq!(replica.reopen().archive.verify().unwrap().entries, 1 + 8 * 256 + 40 * 128);
 }
