@@ -288,6 +288,7 @@ impl Engine {
         if self.conversation.graph().fork_count() > self.forked.len() {
             self.tell_forks();
         }
+        self.note_what_peers_have(first);
         self.relay(&landed.units, first);
         self.acknowledge();
         self.conversation.introduce(self.now.wall_ms);

@@ -206,7 +206,7 @@ impl Engine {
         // Both sides know both channels and which goes through a server, so both keep the same one.
         let loser = if rank < other_rank { other } else { connection };
         let kept = if loser == other { connection } else { other };
-        let came = self.sessions.get_mut(&loser).map(|session| session.outgoing.take_from_peer());
+        let came = self.sessions.get_mut(&loser).map(|session| session.outgoing.take_held());
         if let (Some(came), Some(session)) = (came, self.sessions.get_mut(&kept)) {
             came.into_iter().for_each(|position| session.outgoing.has(position));
         }

@@ -358,6 +358,7 @@ impl Engine {
         }
         if ping.digest == digest {
             session.unequal = 0;
+            session.incoming.forget_reaches();
             if session.told_digest != digest {
                 // It does not know yet that we agree.
                 session.ping_due_ms = self.now.monotonic_ms;

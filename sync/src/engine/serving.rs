@@ -14,7 +14,20 @@ use crate::pace::Allowance;
 use crate::wire::{Ack, Credit, Data, Frame};
 
 impl Engine {
-    /// Sends what just became durable to every peer that has all before it. Others read it from the log later.
+    /// Notes which of the entries that became durable from a position on peers told that they have.
+    pub(super) fn note_what_peers_have(&mut self, first: Position) {
+        let graph = self.conversation.graph();
+        let new = (first..graph.durable()).map(|at| (at, graph.chain(at), graph.seq(at)));
+        let new: Vec<_> = new.filter(|(_, chain, _)| !graph.is_forked(chain)).collect();
+        for session in self.sessions.values_mut() {
+            for (at, _, _) in new.iter().filter(|(_, chain, seq)| session.incoming.reaches(chain, *seq)) {
+                session.outgoing.has(*at);
+            }
+        }
+    }
+
+    /// Sends what just became durable to every peer that has all before it, and of this nothing but what it sent. For others
+    /// it is read from the log later.
     pub(super) fn relay(&mut self, units: &[Unit], first: Position) {
         let durable = self.conversation.graph().durable();
         if durable == first {
@@ -29,7 +42,12 @@ impl Engine {
             }
             let from =
                 |unit: &Unit| matches!(unit.origin, Origin::Peer(peer, _) if peer == session.connection);
-            let except = units.iter().any(from).then_some(session.connection);
+            let own: usize = units.iter().filter(|unit| from(unit)).map(|unit| unit.entries.len()).sum();
+            if session.outgoing.held() > own {
+                // It told of some of it.
+                continue;
+            }
+            let except = (own > 0).then_some(session.connection);
             let graph = self.conversation.graph();
             let frames = made.entry(except).or_insert_with(|| frames_except(units, except, graph));
             if !session.outgoing.takes(frames.iter().map(|(frame, _)| block_bytes(frame)).sum()) {

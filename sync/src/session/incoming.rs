@@ -1,7 +1,7 @@
 //! What one peer sends us.
 
 use super::{BTreeMap, Position, Tip};
-use replica::id::AuthorKey;
+use replica::id::{AuthorKey, ChainId};
 
 use crate::limits::{
     BULK_ENTRIES_MIN, BULK_PATIENCE, OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES,
@@ -37,6 +37,8 @@ pub(crate) struct Incoming {
     coming: Option<(Hearing, usize)>,
     /// The tips last told, until they are asked for.
     pub(crate) told: Option<Vec<Tip>>,
+    /// How many entries of a chain it has, as it told.
+    reaches: BTreeMap<ChainId, u32>,
     /// How many entries were wanted and have not come.
     wanted: u64,
     /// When bulk last made progress, if this peer is a source of it.
@@ -69,6 +71,7 @@ impl Default for Incoming {
         Self {
             coming: None,
             told: None,
+            reaches: BTreeMap::new(),
             wanted: 0,
             bulk_since_ms: None,
             brought: (0, 0),
@@ -98,6 +101,12 @@ impl Incoming {
         if count > TIPS_TOLD_MAX {
             return None;
         }
+        for tip in &tips {
+            if self.reaches.len() < TIPS_KEPT_MAX || self.reaches.contains_key(&tip.chain) {
+                let reach = self.reaches.entry(tip.chain).or_default();
+                *reach = tip.seq.max(*reach);
+            }
+        }
         let mut asked = Vec::new();
         match &mut hearing {
             Hearing::Asks => asked = distinct(tips),
@@ -109,6 +118,17 @@ impl Incoming {
             hearing => self.coming = (!last).then_some((hearing, count)),
         }
         Some(asked)
+    }
+
+    /// Whether the peer told that it has so many entries of a chain. If it told the end of another branch, it lacks them all
+    /// the same, and asks once both rest.
+    pub(crate) fn reaches(&self, chain: &ChainId, seq: u32) -> bool {
+        self.reaches.get(chain).is_some_and(|reach| seq <= *reach)
+    }
+
+    /// Nothing that it told is new here.
+    pub(crate) fn forget_reaches(&mut self) {
+        self.reaches.clear();
     }
 
     /// It is this peer's turn to be asked: for these tips, that it told before.

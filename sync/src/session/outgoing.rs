@@ -25,8 +25,8 @@ pub(crate) struct Outgoing {
     cursor: Option<Position>,
     /// Where the cursor will start: how much was durable when the peer was last told our tips.
     told: Position,
-    /// Positions at or above the cursor that this peer sent us.
-    from_peer: BTreeSet<Position>,
+    /// Positions at or above the cursor that this peer has: it sent them, or told of them.
+    held: BTreeSet<Position>,
     /// Whether the store is reading for this peer.
     pub(crate) is_reading: bool,
     /// How many bytes of blocks the peer still takes.
@@ -47,7 +47,7 @@ impl Outgoing {
             request_ends: 1,
             cursor: None,
             told,
-            from_peer: BTreeSet::new(),
+            held: BTreeSet::new(),
             is_reading: false,
             credit: i64::try_from(WINDOW_FIRST_BYTES).unwrap_or(i64::MAX),
             unacknowledged: VecDeque::new(),
@@ -60,7 +60,7 @@ impl Outgoing {
     pub(crate) fn tell(&mut self, durable: Position) {
         if self.cursor.is_none() {
             self.told = durable;
-            self.from_peer = self.from_peer.split_off(&durable);
+            self.held = self.held.split_off(&durable);
         }
     }
 
@@ -111,16 +111,16 @@ impl Outgoing {
         is_complete
     }
 
-    /// The peer has this entry: it sent it.
+    /// The peer has this entry: it sent it, or told of it.
     pub(crate) fn has(&mut self, position: Position) {
         if position >= self.cursor.unwrap_or(self.told) {
-            self.from_peer.insert(position);
+            self.held.insert(position);
         }
     }
 
-    /// What this peer sent on this connection, for the one that is kept in its place.
-    pub(crate) fn take_from_peer(&mut self) -> BTreeSet<Position> {
-        std::mem::take(&mut self.from_peer)
+    /// What this peer is known to have by this connection, for the one that is kept in its place.
+    pub(crate) fn take_held(&mut self) -> BTreeSet<Position> {
+        std::mem::take(&mut self.held)
     }
 
     /// Whether newly durable entries from `first` on can be sent at once, without reading the log.
@@ -128,10 +128,15 @@ impl Outgoing {
         self.plan.is_empty() && !self.is_reading && self.credit > 0 && self.cursor == Some(first)
     }
 
+    /// How many of the newest entries the peer has, where it has all before them: it sent them, or told of them.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Everything below was sent live.
     pub(crate) fn advance(&mut self, durable: Position) {
         self.cursor = Some(durable);
-        self.from_peer = self.from_peer.split_off(&durable);
+        self.held = self.held.split_off(&durable);
     }
 
     /// The next positions to read from the log, if it is time to.
@@ -143,8 +148,8 @@ impl Outgoing {
             && let Some(cursor) = self.cursor
             && cursor < durable
         {
-            let from_peer = &self.from_peer;
-            self.plan.extend((cursor..durable).filter(|at| !from_peer.contains(at)));
+            let held = &self.held;
+            self.plan.extend((cursor..durable).filter(|at| !held.contains(at)));
             self.advance(durable);
         }
         if self.plan.is_empty() {
@@ -219,7 +224,7 @@ impl Outgoing {
     /// How many of the durable entries the peer is not known to have.
     pub(crate) fn missing(&self, durable: Position) -> u64 {
         let newer = u64::from(durable.saturating_sub(self.cursor.unwrap_or(self.told)));
-        let newer = newer.saturating_sub(self.from_peer.len() as u64);
+        let newer = newer.saturating_sub(self.held.len() as u64);
         self.remaining() + self.unacknowledged.iter().sum::<usize>() as u64 + newer
     }
 

@@ -1,6 +1,6 @@
-//! What is sent when two meet who agreed before.
+//! What is sent when two meet, and what is not.
 
-use super::{World, begin, said, seeds, steps};
+use super::{World, begin, run, said, seeds, steps};
 use crate::engine::Event;
 use crate::sim::Traffic;
 
@@ -97,5 +97,22 @@ fn blocks_that_are_put_together_while_a_newcomer_asks_are_sent_whole() {
             assert_eq!(offence, None, "seed {seed}: {}", replica.name);
         }
         assert_eq!(said(&mut world, 2).len(), 152, "seed {seed}");
+    }
+}
+
+#[test]
+fn who_comes_late_hands_no_history_to_those_who_told_of_it() {
+    for seed in seeds() {
+        let history = " | a writes 60 | b writes 60".repeat(20);
+        let mut world =
+            run(seed, &format!("a: hi | b: yo{history} | settle | c joins | settle | pass 100")).unwrap();
+        assert!(said(&mut world, 2).len() > 2_400, "seed {seed}");
+        let bytes = |from: &str, to: &str| {
+            let ends = (world.find(from).unwrap(), world.find(to).unwrap());
+            world.traffic().get(&ends).copied().unwrap_or_default().bytes
+        };
+        let (came, went) = (bytes("a", "c") + bytes("b", "c"), bytes("c", "a") + bytes("c", "b"));
+        // Greetings, what it has said itself, and who holds what; the history is as much again.
+        assert!(went < 2_800, "seed {seed}: {came} bytes came, {went} went");
     }
 }
