@@ -57,9 +57,15 @@ impl Rooms {
     }
 
     pub(super) fn learn(&mut self, status: &Status) {
+        let is_namesake =
+            |room: &RoomStatus, other: &RoomStatus| other.id != room.id && other.name == room.name;
+        let name = |room: &RoomStatus| match status.rooms.iter().any(|other| is_namesake(room, other)) {
+            true => format!("{}({})", text::name(&room.name), &room.id.to_string()[..4]),
+            false => text::name(&room.name),
+        };
         let room = |room: &RoomStatus| Room {
             id: room.id,
-            name: text::name(&room.name),
+            name: name(room),
             new: room.new,
             names_us: room.names_us,
         };

@@ -67,3 +67,12 @@ fn how_another_room_stands_is_not_taken_for_how_this_one_does() {
     shown.app.on_status(status);
     assert!(!shown.screen().contains("99 messages"), "{}", shown.screen());
 }
+
+#[test]
+fn rooms_of_one_name_are_told_apart_by_their_ids() {
+    let story = Story::new();
+    let mut status = story.status();
+    status.rooms = vec![room(7, "home", 0, false), room(2, "home", 4, false), room(3, "family", 0, false)];
+    let mut shown = story.open_with(status, None, 80, 12);
+    assert!(shown.screen().contains("#home(0707)  home(0202) 4  family"), "{}", shown.screen());
+}
