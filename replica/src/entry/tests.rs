@@ -161,7 +161,10 @@ fn fields_in_another_form_than_their_only_one_are_refused() {
     let numbered = |n: u8| EntryId([n; 32]);
     let ids = |count: u8| (0x80..0x80 + count).map(numbered).collect::<Vec<_>>();
     Record { dependencies: ids(64), ..base.clone() }.check_form().unwrap();
-    refuse(Record { dependencies: ids(65), ..base }, wrong("dependencies"));
+    refuse(Record { dependencies: ids(65), ..base.clone() }, wrong("dependencies"));
+    let longest = Record { dependencies: ids(64), body: vec![b'x'; BODY_BYTES_MAX], kind: 99, ..base };
+    assert_eq!(longest.to_bytes().len(), RECORD_BYTES_MAX);
+    check(&longest);
 }
 
 #[test]
@@ -252,6 +255,8 @@ fn a_removal_names_entries_in_one_order_and_not_too_many() {
     refuse(of(&[[1; 32], [1; 32]]), BodyError::NotCanonical("entries").into());
     let remove = |seen: Vec<EntryId>| Body::Remove(Box::new(Remove { key: person(1).key(), seen }));
     assert_eq!(remove(vec![SEEN[1], SEEN[0]]).encode(), None);
+    assert_eq!(remove(vec![SEEN[0], SEEN[0]]).encode(), None);
+    assert!(remove((0..64).map(|number| EntryId([number; 32])).collect()).encode().is_some());
     assert_eq!(remove((0..65).map(|number| EntryId([number; 32])).collect()).encode(), None);
 }
 

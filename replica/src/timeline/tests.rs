@@ -146,12 +146,18 @@ fn a_week_that_outgrows_a_document_is_kept_by_day_and_its_days_by_hour() {
     assert_eq!(placed.span, Span { era: 0, start_ms: day + day / 2, length_ms: day / 24 });
     assert_eq!(timeline.spans_within(&week).count(), 4);
     assert_eq!(timeline.spans_within(&Span { era: 1, ..week }).count(), 0);
+
+    (0..4).for_each(|id| _ = timeline.insert(key(0, WEEK_MS + day * (id % 2), id)));
+    assert_eq!(timeline.spans_within(&week).count(), 4, "the pieces of the next week are not in this one");
+    assert_eq!(timeline.spans_within(&Span { start_ms: WEEK_MS, ..week }).count(), 2);
 }
 
 #[test]
 fn one_millisecond_is_never_split() {
     let mut timeline = Timeline::with_span_rows_max(WEEK_MS, 2);
+    assert!(timeline.is_empty());
     (0..50).for_each(|id| _ = timeline.insert(key(0, 5, id)));
     assert_eq!(timeline.spans().map(|span| span.length_ms).collect::<Vec<_>>(), [1]);
     assert_eq!(timeline.insert(key(0, 5, 99)).split, None);
+    assert!(!timeline.is_empty());
 }
