@@ -17,7 +17,7 @@ pub(super) struct Rows {
 }
 
 /// 8 kB: moving one costs a tenth of a microsecond, and a million rows make some 500 of them.
-const CHUNK_ROWS_MAX: usize = 2_048;
+pub(super) const CHUNK_ROWS_MAX: usize = 2_048;
 
 /// The first row not below a key: a chunk and a place in it.
 #[derive(Clone, Copy)]
@@ -82,6 +82,11 @@ impl Rows {
             chunk.shrink_to_fit();
             self.chunks.insert(at + 1, upper);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn chunk_lengths(&self) -> Vec<usize> {
+        self.chunks.iter().map(Vec::len).collect()
     }
 
     /// How many rows are above a key.

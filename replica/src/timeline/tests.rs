@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::rows::CHUNK_ROWS_MAX;
 use super::*;
 use crate::id::EntryId;
 
@@ -122,6 +123,18 @@ fn many_rows_in_any_order_stand_in_order() {
     }
     for time in [0, 1, 511, 512, 10_000, rows - 1] {
         assert_eq!(timeline.rows_after(&key(0, time, 0)), usize::try_from(rows - 1 - time).unwrap());
+    }
+}
+
+#[test]
+fn chunks_are_neither_long_nor_many_whatever_order_rows_come_in() {
+    let rows = 20_000_u64;
+    let scattered = (0..rows).map(|n| key(0, n * 7_919 % rows, 0)).collect::<Vec<_>>();
+    for keys in [(0..rows).map(|n| key(0, n, 0)).collect(), scattered] {
+        let lengths = timeline(WEEK_MS, usize::MAX, &keys).rows.chunk_lengths();
+        assert_eq!(lengths.iter().sum::<usize>(), keys.len());
+        assert!(lengths.iter().all(|length| *length <= CHUNK_ROWS_MAX), "{lengths:?}");
+        assert!(lengths.len() <= 2 * keys.len().div_ceil(CHUNK_ROWS_MAX), "{lengths:?}");
     }
 }
 
