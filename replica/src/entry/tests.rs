@@ -274,6 +274,14 @@ fn a_topic_that_cannot_be_read_is_carried_as_before_there_were_topics() {
 }
 
 #[test]
+fn what_says_who_may_be_here_is_told_from_what_is_said() {
+    let of_roster: Vec<u16> = (0..0x200).filter(|number| Kind::is_roster(*number)).collect();
+    let known =
+        [Kind::Room, Kind::Invite, Kind::Admit, Kind::Leave, Kind::Promote, Kind::Remove, Kind::Revoke];
+    assert_eq!(of_roster, known.map(Kind::number));
+}
+
+#[test]
 fn kinds_nobody_knows_are_carried_with_any_body_within_the_limits() {
     for kind in (6..=8).chain([12, 14, 0x100, 0x105, 0x10b, u16::MAX]) {
         for body in [Vec::new(), vec![0xff, 0xfe], vec![0; BODY_BYTES_MAX]] {
