@@ -84,7 +84,9 @@ impl Engine {
 
     fn judge(&mut self, proof: &PeerProof) -> Verdict {
         let graph = self.conversation.graph();
-        if graph.is_empty() || graph.is_member(&proof.author) {
+        // Homes of one person are in or out together, and keep each other up to date also then.
+        let is_me = proof.author == self.conversation.me();
+        if graph.is_empty() || is_me || graph.is_member(&proof.author) {
             return Verdict::Serve;
         }
         if let Some(by) = graph.removed_by(&proof.author) {
@@ -151,7 +153,8 @@ impl Engine {
     /// Who left or was removed is told so, and served no more.
     pub(super) fn serve_new_members(&mut self) {
         let graph = self.conversation.graph();
-        let is_out = |session: &&Session| graph.is_out(&session.author);
+        let me = self.conversation.me();
+        let is_out = |session: &&Session| session.author != me && graph.is_out(&session.author);
         let gone: Vec<(ConnectionId, Option<AuthorKey>)> = self
             .sessions
             .values()

@@ -1,13 +1,13 @@
 //! Sending the log: what peers asked for, and what is new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use replica::archive::StoredBlock;
 use replica::block;
 use replica::entry::Entry;
 use replica::id::Position;
 
-use crate::conversation::{ConnectionId, Origin, Unit, live_frames};
+use crate::conversation::{ConnectionId, Unit, live_frames};
 use crate::engine::{Engine, Output};
 use crate::limits::{BULK_WEIGHT_MAX, WINDOW_BYTES, WINDOW_PACED_BYTES};
 use crate::pace::Allowance;
@@ -26,30 +26,23 @@ impl Engine {
         }
     }
 
-    /// Sends what just became durable to every peer that has all before it, and of this nothing but what it sent. For others
-    /// it is read from the log later.
+    /// Sends what just became durable to every peer that has all before it; also to one whom it makes nobody to be served.
+    /// Others read it from the log later.
     pub(super) fn relay(&mut self, units: &[Unit], first: Position) {
         let durable = self.conversation.graph().durable();
         if durable == first {
             return;
         }
-        // Peers that sent none of it all get the same frames.
-        let mut made: BTreeMap<Option<ConnectionId>, Vec<(Frame, usize)>> = BTreeMap::new();
+        // Peers that have none of it all get the same frames.
+        let mut made: BTreeMap<BTreeSet<Position>, Vec<(Frame, usize)>> = BTreeMap::new();
         let mut sends = Vec::new();
+        let graph = self.conversation.graph();
         for session in self.sessions.values_mut() {
             if !session.is_served || !session.outgoing.is_live(first) {
                 continue;
             }
-            let from =
-                |unit: &Unit| matches!(unit.origin, Origin::Peer(peer, _) if peer == session.connection);
-            let own: usize = units.iter().filter(|unit| from(unit)).map(|unit| unit.entries.len()).sum();
-            if session.outgoing.held() > own {
-                // It told of some of it.
-                continue;
-            }
-            let except = (own > 0).then_some(session.connection);
-            let graph = self.conversation.graph();
-            let frames = made.entry(except).or_insert_with(|| frames_except(units, except, graph));
+            let held = session.outgoing.held();
+            let frames = made.entry(held.clone()).or_insert_with(|| frames_without(held, units, graph));
             if !session.outgoing.takes(frames.iter().map(|(frame, _)| block_bytes(frame)).sum()) {
                 continue;
             }
@@ -178,25 +171,25 @@ fn flush(parts: &mut Vec<Part<'_>>, graph: &replica::graph::Graph, frames: &mut 
     }
 }
 
-/// The frames for what became durable, without what came from one peer.
-fn frames_except(
+/// The frames for what became durable, without what a peer has. Of a block that came whole it gets all or nothing: what
+/// vouches for an entry may be anywhere in it.
+fn frames_without(
+    held: &BTreeSet<Position>,
     units: &[Unit],
-    except: Option<ConnectionId>,
     graph: &replica::graph::Graph,
 ) -> Vec<(Frame, usize)> {
     let mut frames = Vec::new();
     let mut live: Vec<Entry> = Vec::new();
     for unit in units {
-        if matches!(unit.origin, Origin::Peer(peer, _) if Some(peer) == except) {
-            continue;
-        }
+        let lacking = unit.entries.iter().zip(unit.first..).filter(|(_, at)| !held.contains(at));
+        let lacking: Vec<&Entry> = lacking.map(|(entry, _)| entry).collect();
         match &unit.block {
-            Some(block) => {
+            Some(block) if !lacking.is_empty() => {
                 frames.append(&mut live_frames(&std::mem::take(&mut live), graph));
                 let data = Data { block: block.clone(), remaining: 0 };
                 frames.push((Frame::Data(data), unit.entries.len()));
             }
-            None => live.extend(unit.entries.iter().cloned()),
+            _ => live.extend(lacking.into_iter().cloned()),
         }
     }
     frames.append(&mut live_frames(&live, graph));

@@ -128,9 +128,9 @@ impl Outgoing {
         self.plan.is_empty() && !self.is_reading && self.credit > 0 && self.cursor == Some(first)
     }
 
-    /// How many of the newest entries the peer has, where it has all before them: it sent them, or told of them.
-    pub(crate) fn held(&self) -> usize {
-        self.held.len()
+    /// Positions at or above the cursor that the peer has: it sent them, or told of them.
+    pub(crate) fn held(&self) -> &BTreeSet<Position> {
+        &self.held
     }
 
     /// Everything below was sent live.

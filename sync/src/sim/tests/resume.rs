@@ -1,6 +1,6 @@
 //! What is sent when two meet, and what is not.
 
-use super::{World, begin, run, said, seeds, steps};
+use super::{World, begin, ids, run, said, seeds, steps};
 use crate::engine::Event;
 use crate::sim::Traffic;
 
@@ -114,5 +114,17 @@ fn who_comes_late_hands_no_history_to_those_who_told_of_it() {
         let (came, went) = (bytes("a", "c") + bytes("b", "c"), bytes("c", "a") + bytes("c", "b"));
         // Greetings, what it has said itself, and who holds what; the history is as much again.
         assert!(went < 2_800, "seed {seed}: {came} bytes came, {went} went");
+    }
+}
+
+#[test]
+fn homes_of_one_who_left_keep_each_other_up_to_date() {
+    let apart =
+        "a: hi | b: yo | settle | a2 is a | settle | cut a2 | a2: from the train | a leaves | pass 2000";
+    for seed in seeds() {
+        let mut world = run(seed, &format!("{apart} | heal a a2 | pass 60000")).unwrap();
+        let (home, other) = (world.find("a").unwrap(), world.find("a2").unwrap());
+        assert!(said(&mut world, home).contains(&"from the train".to_owned()), "seed {seed}");
+        assert_eq!(ids(&mut world, home), ids(&mut world, other), "seed {seed}");
     }
 }
