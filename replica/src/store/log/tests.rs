@@ -35,7 +35,10 @@ pub(crate) fn check_blocks(log: &Log, store: &dyn Store) -> u32 {
     let mut position = 0;
     for n in 0..log.blocks() {
         let (block, count) = sample(n);
-        assert_eq!(log.read(store, BlockNumber(n)).unwrap(), block);
+        let number = BlockNumber(n);
+        assert_eq!(log.read(store, number).unwrap(), block);
+        let extent = (log.first(number), log.count(number), log.bytes(number) as usize);
+        assert_eq!(extent, (position, count, block.len()));
         for entry in position..position + count {
             assert_eq!(log.block_at(entry), Some((BlockNumber(n), position)));
         }
@@ -122,6 +125,20 @@ fn a_flipped_bit_is_noticed() {
             assert!(is_damaged(log.verify(&store)), "{key:?}, byte {byte}");
         }
     }
+}
+
+#[test]
+fn a_row_of_another_length_than_it_says_is_noticed_when_the_log_is_opened() {
+    let mut store = MemoryStore::new();
+    assert!(!filled(&mut store, 1).is_empty());
+    let key = index_key(0);
+    let sound = row::unseal(&key, &store.get(&key).unwrap().unwrap(), LOG).unwrap().to_vec();
+    for fields in [&sound[..sound.len() - 1], &[&sound[..], &[0]].concat()] {
+        let mut store = store.crash();
+        store.commit(&[put_row(&key, &row::seal(&key, &[fields]))]).unwrap();
+        assert!(is_damaged(Log::open(&store)), "{} bytes", fields.len());
+    }
+    assert!(Log::open(&MemoryStore::new()).unwrap().is_empty());
 }
 
 #[test]

@@ -25,6 +25,18 @@ fn a_failed_commit_latches_and_a_failed_read_does_not() {
 }
 
 #[test]
+fn closing_is_a_call_too_and_a_fault_can_be_taken_back() {
+    let store = MemoryStore::new();
+    store.fail_call(1);
+    assert!(Box::new(store.clone()).close().is_err());
+    store.fail_call(1);
+    store.fail_call(0);
+    assert_eq!(store.calls(), 1);
+    Box::new(store.clone()).close().unwrap();
+    assert_eq!(store.calls(), 2);
+}
+
+#[test]
 fn a_store_that_loses_syncs_keeps_nothing() {
     let mut store = MemoryStore::new();
     store.lose_syncs(true);
