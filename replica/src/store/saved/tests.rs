@@ -47,6 +47,10 @@ fn documents_under_several_names_do_not_touch_each_other() {
         let expected = [(names[0], Some(0)), (names[2], Some(2)), (names[3], Some(3))];
         assert_eq!(listed, expected.map(|(name, reached)| (name.to_vec(), reached)));
         assert_eq!(load(store, b"a").unwrap(), Saved::Absent);
+        assert_eq!(
+            [b"a", names[2], names[3]].map(|name| reached(store, name).unwrap()),
+            [None, Some(2), Some(3)]
+        );
         assert_eq!(load(store, names[2]).unwrap(), document(&sample(2, 9_000), 2));
         names.iter().for_each(|name| forget(store, name).unwrap());
         assert_eq!((rows(store, PARTS), rows(store, POINTER)), (Vec::new(), Vec::new()));
