@@ -59,9 +59,12 @@ impl Rooms {
     pub(super) fn learn(&mut self, status: &Status) {
         let is_namesake =
             |room: &RoomStatus, other: &RoomStatus| other.id != room.id && other.name == room.name;
-        let name = |room: &RoomStatus| match status.rooms.iter().any(|other| is_namesake(room, other)) {
-            true => format!("{}({})", text::name(&room.name), &room.id.to_string()[..4]),
-            false => text::name(&room.name),
+        let name = |room: &RoomStatus| {
+            let mut name = text::name(&room.name);
+            if status.rooms.iter().any(|other| is_namesake(room, other)) {
+                name.push_str(&format!("({})", &room.id.to_string()[..4]));
+            }
+            name
         };
         let room = |room: &RoomStatus| Room {
             id: room.id,

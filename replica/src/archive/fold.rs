@@ -25,26 +25,25 @@ impl Archive {
             .map(|number| self.stored(BlockNumber(number)))
             .collect::<Result<Vec<StoredBlock>, StoreError>>()?;
         let (entries, names) = self.read_run(&old)?;
-        let fewer = put_together(&entries, &old, &names).filter(|blocks| blocks.len() < old.len());
         self.folded_to = run.end;
-        if let Some(blocks) = fewer {
-            if self.holds_same(&entries, &old, &blocks) {
-                let mut writes = Vec::new();
-                self.log.fold(BlockNumber(run.start)..BlockNumber(run.end), &blocks, &mut writes)?;
-                self.store.commit(&writes)?;
-                // The last one may be small still, and grow with what follows.
-                self.folded_to = run.start + u32::try_from(blocks.len()).unwrap_or(0) - 1;
-            } else {
-                tracing::warn!(first = run.start, "blocks of the log could not be put together");
-            }
+        let fewer = put_together(&entries, &old, &names).filter(|blocks| blocks.len() < old.len());
+        let Some(blocks) = fewer else { return Ok(true) };
+        if !self.holds_same(&entries, &old, &blocks) {
+            tracing::warn!(first = run.start, "blocks of the log could not be put together");
+            return Ok(true);
         }
+        let mut writes = Vec::new();
+        self.log.fold(BlockNumber(run.start)..BlockNumber(run.end), &blocks, &mut writes)?;
+        self.store.commit(&writes)?;
+        // The last one may be small still, and grow with what follows.
+        self.folded_to = run.start + u32::try_from(blocks.len()).unwrap_or(0) - 1;
         Ok(true)
     }
 
     /// Numbers of the next blocks to put together, and steps over those before that stay as they are.
     fn next_run(&mut self) -> Option<std::ops::Range<u32>> {
-        let (bytes, count) =
-            (|at| self.log.bytes(BlockNumber(at)) as usize, |at| self.log.count(BlockNumber(at)));
+        let count = |number| self.log.count(BlockNumber(number));
+        let bytes = |number| self.log.bytes(BlockNumber(number)) as usize;
         let is_small = |number| bytes(number) < SMALL_BYTES && count(number) < SMALL_ENTRIES;
         let blocks = self.log.blocks();
         let mut entries = 0;
