@@ -149,3 +149,16 @@ fn more_frames_that_wait_for_causes_than_may_are_noticed() {
     let number = incoming.frame(10).unwrap();
     assert!(!incoming.waits(number));
 }
+
+#[test]
+fn how_far_a_peer_reaches_is_kept_of_so_many_chains_until_nothing_of_it_is_new() {
+    let mut incoming = Incoming::default();
+    let numbered = |incarnation| Tip { chain: ChainId { incarnation, ..tip(1).chain }, seq: 5, ..tip(1) };
+    let most = TIPS_KEPT_MAX as u64;
+    incoming.hear((0..=most).map(numbered).collect(), true, true);
+    let reaches = |incoming: &Incoming, number, seq| incoming.reaches(&numbered(number).chain, seq);
+    assert_eq!([5, 6].map(|seq| reaches(&incoming, 0, seq)), [true, false]);
+    assert_eq!([most - 1, most].map(|number| reaches(&incoming, number, 1)), [true, false]);
+    incoming.forget_reaches();
+    assert!(!reaches(&incoming, 0, 1));
+}

@@ -128,3 +128,19 @@ fn homes_of_one_who_left_keep_each_other_up_to_date() {
         assert_eq!(ids(&mut world, home), ids(&mut world, other), "seed {seed}");
     }
 }
+
+#[test]
+fn who_leaves_by_one_home_stays_connected_with_the_other() {
+    for seed in seeds() {
+        let mut world = run(seed, "a: hi | b: yo | settle | a2 is a | settle | cut b | pass 1000").unwrap();
+        let me = world.author(world.find("a").unwrap());
+        let is_lost = |event: &&Event| matches!(event, Event::PeerGone { author, .. } if *author == me);
+        let lost = |world: &World| {
+            world.replicas().iter().flat_map(|replica| replica.told.iter().filter(is_lost)).count()
+        };
+        let before = lost(&world);
+        steps("a leaves | pass 3000").for_each(|step| world.step(step).unwrap());
+        assert_eq!(lost(&world), before, "seed {seed}");
+        assert_eq!(ids(&mut world, 0), ids(&mut world, 2), "seed {seed}");
+    }
+}
