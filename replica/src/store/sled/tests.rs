@@ -183,6 +183,59 @@ fn a_segment_whose_header_is_damaged_is_not_taken_for_a_free_one() {
 }
 
 #[test]
+fn every_segment_that_is_there_in_full_is_looked_at() {
+    let (_folder, path) = place();
+    fs::create_dir(&path).unwrap();
+    let is_sound = |bytes: &[u8]| {
+        fs::write(path.join(DATABASE_FILE), bytes).unwrap();
+        match check_segments(&path) {
+            Err(StoreError::Damaged(Damage::Files)) => false,
+            checked => checked.map(|()| true).unwrap(),
+        }
+    };
+    let fields = [7; SEGMENT_HEADER_BYTES - 4];
+    let sound = [(!crc32fast::hash(&fields)).to_le_bytes().as_slice(), &fields].concat();
+    let (free, damaged) = ([0; SEGMENT_HEADER_BYTES], [9; SEGMENT_HEADER_BYTES]);
+    let full = |header: &[u8]| {
+        let mut segment = header.to_vec();
+        segment.resize(SEGMENT_BYTES, 1);
+        segment
+    };
+    assert!(is_sound(b"") && is_sound(&sound) && is_sound(&free));
+    assert!(is_sound(&[full(&sound), full(&free), full(&sound)].concat()));
+    assert!(!is_sound(&[full(&sound), full(&free), full(&damaged)].concat()));
+    assert!(!is_sound(&[full(&sound), damaged.to_vec()].concat()), "a header alone is looked at");
+    assert!(is_sound(&[full(&sound), damaged[1..].to_vec()].concat()), "less than a header is nothing yet");
+}
+
+#[test]
+fn a_store_that_was_never_written_to_may_lack_its_database() {
+    let (_folder, path) = place();
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join(WITNESS_FILE), b"").unwrap();
+    check_segments(&path).unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_not_taken_for_a_missing_one() {
+    let (_folder, path) = place();
+    fs::create_dir(&path).unwrap();
+    std::os::unix::fs::symlink(DATABASE_FILE, path.join(DATABASE_FILE)).unwrap();
+    assert!(matches!(check_segments(&path), Err(StoreError::Io(_))));
+    assert!(matches!(await_lock(&path), Err(StoreError::Io(_))));
+    assert!(read_database(&path).is_err());
+    assert!(read_database(&path.join("nowhere")).unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_ends_too_soon_is_damage_and_a_failing_disk_is_not() {
+    let refuse = |kind: io::ErrorKind| refused(sled::Error::Io(kind.into()));
+    assert!(matches!(refuse(io::ErrorKind::UnexpectedEof), StoreError::Damaged(Damage::Files)));
+    assert!(matches!(refuse(io::ErrorKind::StorageFull), StoreError::Io(_)));
+    assert!(matches!(refused(sled::Error::ReportableBug(String::new())), StoreError::Damaged(Damage::Files)));
+}
+
+#[test]
 fn opening_what_is_damaged_can_be_undone() {
     let (_folder, original) = closed_store(12);
     let sound = fs::read(original.join(DATABASE_FILE)).unwrap();
