@@ -145,7 +145,7 @@ impl Engine {
         }
         match input {
             Input::Connected { connection, address, dialed, proof } => {
-                self.on_connected(connection, address, dialed, proof);
+                self.on_connected(connection, address, dialed, &proof);
             }
             Input::Frame(connection, frame) => self.on_frame(connection, frame),
             Input::Closed(connection) => self.on_closed(connection),

@@ -6,17 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use replica::graph::Tip;
+use replica::graph::{Graph, Tip};
 use replica::id::{AuthorKey, Digest, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::book::Endpoint;
+use crate::channel::PeerProof;
 use crate::conversation::ConnectionId;
 use crate::discovery::relay_of;
 use crate::wire::Hello;
 
 mod incoming;
 mod outgoing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use incoming::Incoming;
 pub(crate) use outgoing::Outgoing;
@@ -84,6 +87,43 @@ pub enum Standing {
 }
 
 impl Session {
+    /// A connection that begins: nothing is told yet, and nobody served.
+    pub(crate) fn new(
+        connection: ConnectionId,
+        proof: &PeerProof,
+        address: String,
+        dialed: bool,
+        graph: &Graph,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            connection,
+            author: proof.author,
+            dialed: dialed.then(|| address.clone()),
+            address,
+            channel: proof.channel,
+            is_served: false,
+            hello: None,
+            told_digest: graph.digest(),
+            is_resumed: false,
+            is_exact: false,
+            was_previewed: false,
+            told_mark: false,
+            heard_mark: false,
+            outgoing: Outgoing::new(graph.durable()),
+            incoming: Incoming::default(),
+            peer_digest: None,
+            agreed: None,
+            unequal: 0,
+            untold: VecDeque::new(),
+            starved_since_ms: None,
+            ping_at_rest: true,
+            heard_ms: now_ms,
+            ping_due_ms: now_ms,
+            connected_ms: now_ms,
+        }
+    }
+
     /// Whether a server is between.
     pub(crate) fn is_relayed(&self) -> bool {
         relay_of(&self.address).is_some()

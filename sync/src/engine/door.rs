@@ -1,14 +1,12 @@
 //! Who gets in: what a newcomer's proof is worth, and what follows from it.
 
-use std::collections::VecDeque;
-
 use replica::entry::{Invite, InviteProof};
 use replica::id::{AuthorKey, EntryId};
 use replica::identity::{Purpose, verify};
 
 use crate::conversation::ConnectionId;
 use crate::engine::{Engine, Event};
-use crate::session::{Incoming, Outgoing, Session};
+use crate::session::Session;
 use crate::wire::{ByeReason, Frame, Hello, PROTOCOL};
 
 pub use crate::channel::{InviteShown as Shown, PeerProof};
@@ -29,7 +27,7 @@ impl Engine {
         connection: ConnectionId,
         address: String,
         dialed: bool,
-        proof: PeerProof,
+        proof: &PeerProof,
     ) {
         if dialed {
             self.book.connected(&address);
@@ -37,36 +35,11 @@ impl Engine {
         let verdict = if self.conversation.is_read_only() {
             refuse(ByeReason::StoreFailed, "the store failed")
         } else {
-            self.judge(&proof)
+            self.judge(proof)
         };
-        let is_served = matches!(verdict, Verdict::Serve);
         let graph = self.conversation.graph();
-        let session = Session {
-            connection,
-            author: proof.author,
-            dialed: dialed.then(|| address.clone()),
-            address,
-            channel: proof.channel,
-            is_served,
-            hello: None,
-            told_digest: graph.digest(),
-            is_resumed: false,
-            is_exact: false,
-            was_previewed: false,
-            told_mark: false,
-            heard_mark: false,
-            outgoing: Outgoing::new(graph.durable()),
-            incoming: Incoming::default(),
-            peer_digest: None,
-            agreed: None,
-            unequal: 0,
-            untold: VecDeque::new(),
-            starved_since_ms: None,
-            ping_at_rest: true,
-            heard_ms: self.now.monotonic_ms,
-            ping_due_ms: self.now.monotonic_ms,
-            connected_ms: self.now.monotonic_ms,
-        };
+        let mut session = Session::new(connection, proof, address, dialed, graph, self.now.monotonic_ms);
+        session.is_served = matches!(verdict, Verdict::Serve);
         self.sessions.insert(connection, session);
         self.replan();
         if let Verdict::Refuse(reason, text) = verdict {
