@@ -2,8 +2,9 @@ use replica::id::{ChainId, EntryId};
 
 use super::{AuthorKey, Incoming, Tip};
 use crate::limits::{
-    OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES,
-    WINDOW_OVERSHOOT_BYTES, WINDOW_PACED_BYTES,
+    BULK_ENTRIES_MIN, BULK_PATIENCE, OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES,
+    WINDOW_FIRST_BYTES, WINDOW_OPENS_ENTRIES, WINDOW_OVERSHOOT_BYTES, WINDOW_PACED_BYTES,
+    WINDOW_UNASKED_BYTES, millis,
 };
 
 #[test]
@@ -161,4 +162,92 @@ fn how_far_a_peer_reaches_is_kept_of_so_many_chains_until_nothing_of_it_is_new()
     assert_eq!([most - 1, most].map(|number| reaches(&incoming, number, 1)), [true, false]);
     incoming.forget_reaches();
     assert!(!reaches(&incoming, 0, 1));
+}
+
+/// Takes in one frame that is durable at once.
+fn take_in(incoming: &mut Incoming, bytes: usize, new: usize, now_ms: u64) {
+    let number = incoming.frame(bytes).unwrap();
+    incoming.taken(number, new, 0, now_ms);
+    incoming.durable(0);
+}
+
+#[test]
+fn a_source_of_bulk_is_given_up_by_what_it_brings_and_not_by_what_it_sends() {
+    let patience = millis(BULK_PATIENCE);
+    let mut incoming = Incoming::default();
+    assert_eq!((incoming.bulk_due_ms(), incoming.is_stalled(u64::MAX)), (None, false));
+    incoming.want(5_000, true, 100);
+    assert_eq!(incoming.bulk_due_ms(), Some(100 + patience));
+    take_in(&mut incoming, 1, 0, 300);
+    assert!(!incoming.is_stalled(99 + patience) && incoming.is_stalled(100 + patience));
+    take_in(&mut incoming, 1, 1, 400);
+    assert_eq!(incoming.received, 1);
+    assert!(!incoming.is_stalled(399 + patience) && incoming.is_stalled(400 + patience));
+    assert_eq!(incoming.bulk_due_ms(), Some(100 + patience), "one entry is little");
+    take_in(&mut incoming, 1, BULK_ENTRIES_MIN - 2, 500);
+    assert_eq!(incoming.bulk_due_ms(), Some(100 + patience));
+    take_in(&mut incoming, 1, 1, 600);
+    assert_eq!(incoming.bulk_due_ms(), Some(600 + patience));
+    take_in(&mut incoming, 1, BULK_ENTRIES_MIN - 1, 700);
+    incoming.bear_with(800);
+    take_in(&mut incoming, 1, 1, 900);
+    assert_eq!(incoming.bulk_due_ms(), Some(800 + patience), "it is counted anew");
+    assert_eq!(incoming.received, 2 * BULK_ENTRIES_MIN as u64);
+}
+
+#[test]
+fn bulk_is_over_when_nothing_is_behind_a_frame() {
+    let mut incoming = Incoming::default();
+    incoming.want(10, true, 0);
+    incoming.bulk(4);
+    assert_eq!((incoming.missing(), incoming.is_at_rest()), (4, false));
+    incoming.bulk(0);
+    assert_eq!((incoming.missing(), incoming.is_at_rest()), (0, true));
+}
+
+#[test]
+fn a_backlog_brought_unasked_widens_the_window_and_makes_no_source_of_bulk() {
+    let mut incoming = Incoming::default();
+    incoming.bulk(WINDOW_OPENS_ENTRIES - 1);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
+    incoming.bulk(WINDOW_OPENS_ENTRIES);
+    let wider = u32::try_from(WINDOW_UNASKED_BYTES - WINDOW_FIRST_BYTES).ok();
+    assert_eq!((incoming.next_credit(WINDOW_BYTES), incoming.missing()), (wider, 0));
+    assert!(incoming.is_at_rest());
+    incoming.bulk(0);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), None, "it has more than it may now");
+    assert!(incoming.frame(WINDOW_UNASKED_BYTES + WINDOW_OVERSHOOT_BYTES).is_some(), "as was granted");
+    assert!(incoming.frame(1).is_none());
+}
+
+#[test]
+fn credit_is_granted_once_it_is_a_quarter_of_the_window() {
+    let mut incoming = Incoming::default();
+    let quarter = WINDOW_FIRST_BYTES / 4;
+    take_in(&mut incoming, quarter - 1, 1, 0);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
+    take_in(&mut incoming, 1, 1, 0);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(quarter).ok());
+    assert_eq!(incoming.next_credit(0), None);
+}
+
+#[test]
+fn what_waits_for_its_causes_is_granted_for_once_and_acknowledged_when_it_is_durable() {
+    let mut incoming = Incoming::default();
+    let (waits, taken) =
+        (incoming.frame(WINDOW_FIRST_BYTES / 2).unwrap(), incoming.frame(WINDOW_FIRST_BYTES / 2).unwrap());
+    incoming.taken(taken, 1, 5, 0);
+    assert!(incoming.waits(taken));
+    assert_eq!(
+        incoming.next_credit(WINDOW_BYTES),
+        None,
+        "it was taken in: what it takes up is freed once durable"
+    );
+    assert!(incoming.waits(waits));
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(WINDOW_FIRST_BYTES / 2).ok());
+    incoming.taken(waits, 1, 6, 0);
+    incoming.durable(6);
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), u32::try_from(WINDOW_FIRST_BYTES / 2).ok());
+    assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
+    assert_eq!(incoming.next_acknowledgement(), Some(2));
 }
