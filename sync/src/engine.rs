@@ -32,6 +32,8 @@ mod preview;
 mod report;
 mod seen;
 mod serving;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 pub use crate::session::Standing;

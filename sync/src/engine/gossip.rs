@@ -19,6 +19,9 @@ use crate::limits::{
 };
 use crate::wire::{Address, AddressRecord, Frame, Peers};
 
+#[cfg(test)]
+mod tests;
+
 impl Engine {
     /// Takes up what was kept of where members are, unless it has expired.
     pub(super) fn recall_records(&mut self) {

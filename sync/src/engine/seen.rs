@@ -22,6 +22,8 @@ use crate::session::Session;
 use crate::wire::{self, Frame, SeenRecord};
 
 mod known;
+#[cfg(test)]
+mod tests;
 
 use known::{Known, Taken};
 
