@@ -3,13 +3,14 @@ use std::collections::BTreeMap;
 use replica::archive::{Notes, Opened};
 use replica::entry::{Body, Entry};
 use replica::graph::Graph;
-use replica::id::{ChainId, Digest, RoomId, StoreId};
-use replica::identity::Identity;
+use replica::id::{ChainId, Digest, EntryId, RoomId, StoreId};
+use replica::identity::{Identity, Purpose};
 use replica::members::Members;
 
 use super::{Command, Engine, Event, Input, Now, Output, PeerProof, Settings};
 use crate::conversation::{ConnectionId, Conversation, first_entry, live_frames};
-use crate::wire::{Frame, Hello, PROTOCOL};
+use crate::session::Session;
+use crate::wire::{Bye, ByeReason, Frame, Have, Hello, PROTOCOL, Tip};
 
 pub(super) const START_MS: u64 = 1_795_357_800_000;
 
@@ -67,14 +68,24 @@ impl Bench {
 
     /// Lets time pass, in which everyone connected is heard of, and nobody says anything.
     pub(super) fn pass(&mut self, millis: u64) -> Vec<Output> {
+        let heard = |session: &mut Session, now_ms| session.heard_ms = now_ms;
+        self.wait(millis, heard)
+    }
+
+    /// Lets time pass, in which nothing is heard.
+    pub(super) fn pass_in_silence(&mut self, millis: u64) -> Vec<Output> {
+        self.wait(millis, |_, _| ())
+    }
+
+    fn wait(&mut self, millis: u64, each: impl Fn(&mut Session, u64)) -> Vec<Output> {
         let mut outputs = Vec::new();
-        let until = self.now.monotonic_ms + millis;
-        while self.now.monotonic_ms < until {
-            let due = self.engine.deadline().unwrap_or(until).clamp(self.now.monotonic_ms + 1, until);
-            let step = due - self.now.monotonic_ms;
+        let until_ms = self.now.monotonic_ms + millis;
+        while self.now.monotonic_ms < until_ms {
+            let due_ms = self.engine.deadline().unwrap_or(until_ms);
+            let step = due_ms.clamp(self.now.monotonic_ms + 1, until_ms) - self.now.monotonic_ms;
             self.now.monotonic_ms += step;
             self.now.wall_ms += step;
-            self.engine.sessions.values_mut().for_each(|session| session.heard_ms = self.now.monotonic_ms);
+            self.engine.sessions.values_mut().for_each(|session| each(session, self.now.monotonic_ms));
             outputs.extend(self.handle(Input::Tick));
         }
         outputs
@@ -95,15 +106,37 @@ impl Bench {
 
     /// The same from this store of theirs.
     pub(super) fn connect_from(&mut self, number: u64, who: &Identity, store: u8) -> Vec<Output> {
-        let connection = ConnectionId(number);
-        let channel = [u8::try_from(number).unwrap(); 32];
-        let proof = PeerProof { author: who.key(), cards: Vec::new(), invite: None, channel };
-        let address = format!("192.0.2.1:{number}");
-        let mut outputs = self.handle(Input::Connected { connection, address, dialed: false, proof });
-        let store = StoreId([store; 16]);
-        let hello = Hello { protocol: PROTOCOL, store, digest: Digest([9; 32]), entries: 5 };
+        let hello = Hello { store: StoreId([store; 16]), ..self.hello() };
+        let hello = Hello { digest: Digest([9; 32]), entries: 5, ..hello };
+        self.greet(number, who, hello)
+    }
+
+    /// Somebody dials who has what we have.
+    pub(super) fn meet(&mut self, number: u64, who: &Identity) -> Vec<Output> {
+        let hello = self.hello();
+        self.greet(number, who, hello)
+    }
+
+    /// What somebody's first store says that has what we have.
+    pub(super) fn hello(&self) -> Hello {
+        let graph = self.engine.conversation().graph();
+        let entries = u64::from(graph.durable());
+        Hello { protocol: PROTOCOL, store: StoreId([9; 16]), digest: graph.digest(), entries }
+    }
+
+    /// Somebody dials, and says this.
+    pub(super) fn greet(&mut self, number: u64, who: &Identity, hello: Hello) -> Vec<Output> {
+        let mut outputs = self.come(number, who);
         outputs.extend(self.frame(number, Frame::Hello(hello)));
         outputs
+    }
+
+    /// Somebody dials, and says nothing yet.
+    pub(super) fn come(&mut self, number: u64, who: &Identity) -> Vec<Output> {
+        let channel = [u8::try_from(number).unwrap(); 32];
+        let proof = PeerProof { author: who.key(), cards: Vec::new(), invite: None, channel };
+        let (connection, address) = (ConnectionId(number), address(number));
+        self.handle(Input::Connected { connection, address, dialed: false, proof })
     }
 
     pub(super) fn close(&mut self, number: u64) -> Vec<Output> {
@@ -122,11 +155,23 @@ impl Bench {
         Entry::sign(record, &graph.room(), who).unwrap()
     }
 
+    /// Over a connection it is told that somebody's chain, of which nothing is here, has so many entries.
+    pub(super) fn promise(&mut self, number: u64, who: &Identity, seq: u32) -> Vec<Output> {
+        let (id, chain) = (EntryId([77; 32]), ChainId { author: who.key(), incarnation: 77 });
+        let tip = Tip { chain, seq, id, signature: who.sign(Purpose::Entry(&id)) };
+        self.frame(number, Frame::Have(Have { tips: vec![tip], last: true }))
+    }
+
     /// Entries come over a connection as they are written.
     pub(super) fn hear(&mut self, number: u64, entries: &[Entry]) -> Vec<Output> {
         let frames = live_frames(entries, self.engine.conversation().graph());
         frames.into_iter().flat_map(|(frame, _)| self.frame(number, frame)).collect()
     }
+}
+
+/// Where the peer at the other end of a connection is.
+pub(super) fn address(number: u64) -> String {
+    format!("192.0.2.1:{number}")
 }
 
 /// What was sent, with the numbers of the connections.
@@ -145,4 +190,15 @@ pub(super) fn told(outputs: &[Output]) -> Vec<&Event> {
         _ => None,
     });
     told.flatten().collect()
+}
+
+/// Which connections were ended, and why.
+pub(super) fn closed(outputs: &[Output]) -> Vec<(u64, Option<ByeReason>)> {
+    let closed = outputs.iter().map(|output| match output {
+        Output::Close(connection, bye) => {
+            Some((connection.0, bye.as_ref().map(|Bye { reason, .. }| *reason)))
+        }
+        _ => None,
+    });
+    closed.flatten().collect()
 }

@@ -6,6 +6,9 @@ use crate::limits::{HEARTBEAT, SILENCE, SLEEP, WAKE_PATIENCE, millis};
 use crate::session::Session;
 use crate::wire::{ByeReason, Frame, Ping};
 
+#[cfg(test)]
+mod tests;
+
 impl Engine {
     /// Does what is due.
     pub(super) fn keep_up(&mut self) {
