@@ -23,6 +23,9 @@ use crate::wire::{
     self, ByeReason, Credit, Data, Frame, Have, Hello, Locate, PROTOCOL, Ping, Want, WantChain,
 };
 
+#[cfg(test)]
+mod tests;
+
 impl Engine {
     pub(super) fn on_frame(&mut self, connection: ConnectionId, frame: Frame) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };

@@ -3,14 +3,14 @@ use std::collections::BTreeMap;
 use replica::archive::{Notes, Opened};
 use replica::entry::{Body, Entry};
 use replica::graph::Graph;
-use replica::id::{ChainId, Digest, EntryId, RoomId, StoreId};
+use replica::id::{ChainId, Digest, EntryId, Position, RoomId, StoreId};
 use replica::identity::{Identity, Purpose};
 use replica::members::Members;
 
 use super::{Command, Engine, Event, Input, Now, Output, PeerProof, Settings};
 use crate::conversation::{ConnectionId, Conversation, first_entry, live_frames};
 use crate::session::Session;
-use crate::wire::{Bye, ByeReason, Frame, Have, Hello, PROTOCOL, Tip};
+use crate::wire::{Bye, ByeReason, Frame, Have, Hello, PROTOCOL, Ping, Tip, Want};
 
 pub(super) const START_MS: u64 = 1_795_357_800_000;
 
@@ -133,10 +133,20 @@ impl Bench {
 
     /// Somebody dials, and says nothing yet.
     pub(super) fn come(&mut self, number: u64, who: &Identity) -> Vec<Output> {
-        let channel = [u8::try_from(number).unwrap(); 32];
-        let proof = PeerProof { author: who.key(), cards: Vec::new(), invite: None, channel };
+        let proof = proof(number, who);
         let (connection, address) = (ConnectionId(number), address(number));
         self.handle(Input::Connected { connection, address, dialed: false, proof })
+    }
+
+    /// Somebody is dialled, and reached; they have what we have.
+    pub(super) fn reach(&mut self, number: u64, who: &Identity) -> Vec<Output> {
+        self.command(Command::Dial(address(number)));
+        let proof = proof(number, who);
+        let (connection, address) = (ConnectionId(number), address(number));
+        let mut outputs = self.handle(Input::Connected { connection, address, dialed: true, proof });
+        let hello = self.hello();
+        outputs.extend(self.frame(number, Frame::Hello(hello)));
+        outputs
     }
 
     pub(super) fn close(&mut self, number: u64) -> Vec<Output> {
@@ -169,6 +179,12 @@ impl Bench {
     }
 }
 
+/// What somebody proves who is a member already. The channel of a connection is its number.
+pub(super) fn proof(number: u64, who: &Identity) -> PeerProof {
+    let channel = [u8::try_from(number).unwrap(); 32];
+    PeerProof { author: who.key(), cards: Vec::new(), invite: None, channel }
+}
+
 /// Where the peer at the other end of a connection is.
 pub(super) fn address(number: u64) -> String {
     format!("192.0.2.1:{number}")
@@ -181,6 +197,24 @@ pub(super) fn sent(outputs: &[Output]) -> Vec<(u64, &Frame)> {
         _ => None,
     });
     sent.flatten().collect()
+}
+
+/// What was asked of whom.
+pub(super) fn wants(outputs: &[Output]) -> Vec<(u64, &Want)> {
+    let wants = sent(outputs).into_iter().map(|(number, frame)| match frame {
+        Frame::Want(want) => Some((number, want)),
+        _ => None,
+    });
+    wants.flatten().collect()
+}
+
+/// Who was pinged.
+pub(super) fn pings(outputs: &[Output]) -> Vec<(u64, Ping)> {
+    let pings = sent(outputs).into_iter().map(|(number, frame)| match frame {
+        Frame::Ping(ping) => Some((number, *ping)),
+        _ => None,
+    });
+    pings.flatten().collect()
 }
 
 /// What was told.
@@ -201,4 +235,22 @@ pub(super) fn closed(outputs: &[Output]) -> Vec<(u64, Option<ByeReason>)> {
         _ => None,
     });
     closed.flatten().collect()
+}
+
+/// What is dialled.
+pub(super) fn dials(outputs: &[Output]) -> Vec<&str> {
+    let dials = outputs.iter().map(|output| match output {
+        Output::Dial(address) => Some(address.as_str()),
+        _ => None,
+    });
+    dials.flatten().collect()
+}
+
+/// What of the log is to be read for whom.
+pub(super) fn reads(outputs: &[Output]) -> Vec<(u64, &[Position])> {
+    let reads = outputs.iter().map(|output| match output {
+        Output::Read(connection, positions) => Some((connection.0, positions.as_slice())),
+        _ => None,
+    });
+    reads.flatten().collect()
 }

@@ -2,9 +2,9 @@ use replica::id::AuthorKey;
 
 use super::*;
 use crate::book::Trouble;
-use crate::engine::tests::{Bench, address, closed, person, sent, told};
+use crate::engine::tests::{Bench, address, closed, dials, person, pings, sent, told, wants};
 use crate::engine::{Command, Input, Settings};
-use crate::wire::Ack;
+use crate::wire::{Ack, Want};
 
 /// Ann, with bob (2) and carol (3) in her room.
 fn bench() -> Bench {
@@ -14,21 +14,14 @@ fn bench() -> Bench {
     bench
 }
 
-fn pings(outputs: &[Output]) -> Vec<(u64, bool)> {
-    let pings = sent(outputs).into_iter().filter_map(|(number, frame)| match frame {
-        Frame::Ping(ping) => Some((number, ping.at_rest)),
-        _ => None,
-    });
-    pings.collect()
+/// Who was pinged, and whether we rested.
+fn pinged(outputs: &[Output]) -> Vec<(u64, bool)> {
+    pings(outputs).into_iter().map(|(number, ping)| (number, ping.at_rest)).collect()
 }
 
 /// Who was asked for how much.
-fn wants(outputs: &[Output]) -> Vec<(u64, usize)> {
-    let wants = sent(outputs).into_iter().filter_map(|(number, frame)| match frame {
-        Frame::Want(want) => Some((number, want.chains.len())),
-        _ => None,
-    });
-    wants.collect()
+fn asked(outputs: &[Output]) -> Vec<(u64, usize)> {
+    wants(outputs).into_iter().map(|(number, want)| (number, want.chains.len())).collect()
 }
 
 /// With whom it was agreed, what was sent and received, and for how long they were connected.
@@ -56,12 +49,12 @@ fn everyone_who_said_hello_is_pinged_at_each_heartbeat() {
     let mut bench = bench();
     bench.come(2, &person(2));
     bench.connect(3, &person(3));
-    assert_eq!(pings(&bench.pass(4_999)), []);
-    assert_eq!(pings(&bench.pass(1)), [(3, false)], "it was told our tips, and did not say what it lacks");
-    assert_eq!(pings(&bench.pass(9_999)), [(3, false)]);
+    assert_eq!(pinged(&bench.pass(4_999)), []);
+    assert_eq!(pinged(&bench.pass(1)), [(3, false)], "it was told our tips, and did not say what it lacks");
+    assert_eq!(pinged(&bench.pass(9_999)), [(3, false)]);
     bench.close(3);
     bench.meet(4, &person(3));
-    assert_eq!(pings(&bench.pass(5_000)), [(4, true)]);
+    assert_eq!(pinged(&bench.pass(5_000)), [(4, true)]);
 }
 
 #[test]
@@ -69,12 +62,12 @@ fn agreement_is_told_when_it_is_reached() {
     let mut bench = bench();
     let outputs = bench.meet(2, &person(2));
     assert_eq!(agreements(&outputs), [(person(2).key(), 0, 0, 0)]);
-    assert_eq!(pings(&outputs), [], "it knows: both said so in their hello");
+    assert_eq!(pinged(&outputs), [], "it knows: both said so in their hello");
     bench.pass(3_000);
     assert_eq!(agreements(&bench.command(Command::Say("hi".to_owned()))), [], "it is on its way");
     let outputs = bench.frame(2, Frame::Ack(Ack { frames: 1 }));
     assert_eq!(agreements(&outputs), [(person(2).key(), 1, 0, 3_000)]);
-    assert_eq!(pings(&outputs), [], "what it confirmed says it all");
+    assert_eq!(pinged(&outputs), [], "what it confirmed says it all");
     let yo = bench.written(&person(2), "yo");
     let outputs = bench.hear(2, &[yo]);
     assert_eq!(agreements(&outputs), [(person(2).key(), 1, 1, 3_000)]);
@@ -87,16 +80,16 @@ fn who_lacks_nothing_is_told_so_as_soon_as_nothing_is_under_way() {
     bench.connect(2, &person(2));
     let digest = bench.hello().digest;
     assert_eq!(agreements(&bench.frame(2, Frame::Ping(Ping { digest, at_rest: true }))), []);
-    let want = crate::wire::Want { chains: Vec::new(), last: true };
+    let want = Want { chains: Vec::new(), last: true };
     let outputs = bench.frame(2, Frame::Want(want));
-    assert_eq!((agreements(&outputs).len(), pings(&outputs)), (1, vec![]));
+    assert_eq!((agreements(&outputs).len(), pinged(&outputs)), (1, vec![]));
     // Where it is not known whether it has all: at once, and then each heartbeat.
     bench.connect(3, &person(3));
-    let want = crate::wire::Want { chains: Vec::new(), last: true };
+    let want = Want { chains: Vec::new(), last: true };
     let outputs = bench.frame(3, Frame::Want(want));
-    assert_eq!((agreements(&outputs), pings(&outputs)), (vec![], vec![(3, true)]));
-    assert_eq!(pings(&bench.pass(4_999)), []);
-    assert_eq!(pings(&bench.pass(1)).len(), 2);
+    assert_eq!((agreements(&outputs), pinged(&outputs)), (vec![], vec![(3, true)]));
+    assert_eq!(pinged(&bench.pass(4_999)), []);
+    assert_eq!(pinged(&bench.pass(1)).len(), 2);
 }
 
 #[test]
@@ -119,14 +112,14 @@ fn after_a_sleep_everyone_is_asked_whether_they_are_there_and_addresses_are_trie
     bench.command(Command::Dial("198.51.100.1:1".to_owned()));
     for _ in 0..12 {
         bench.handle(Input::DialFailed("198.51.100.1:1".to_owned(), Trouble::Unreachable));
-        while !bench.pass(1).iter().any(|output| matches!(output, Output::Dial(_))) {}
+        while dials(&bench.pass(1)).is_empty() {}
     }
     bench.handle(Input::DialFailed("198.51.100.1:1".to_owned(), Trouble::Unreachable));
     bench.now.wall_ms += 3_600_000;
     bench.now.monotonic_ms += 1;
     let outputs = bench.handle(Input::Tick);
-    assert_eq!(pings(&outputs), [(2, true)]);
-    assert!(outputs.iter().any(|output| matches!(output, Output::Dial(_))));
+    assert_eq!(pinged(&outputs), [(2, true)]);
+    assert_eq!(dials(&outputs), ["198.51.100.1:1"]);
     assert_eq!(closed(&bench.pass_in_silence(5_999)), []);
     assert_eq!(closed(&bench.pass_in_silence(1)), [(2, Some(ByeReason::Silent))]);
 }
@@ -136,11 +129,11 @@ fn who_brings_nothing_of_what_it_told_is_asked_no_more_and_the_next_one_is() {
     let mut bench = bench();
     bench.connect(2, &person(2));
     bench.connect(3, &person(3));
-    assert_eq!(wants(&bench.promise(2, &person(3), 5_000)), [(2, 1)]);
-    assert_eq!(wants(&bench.promise(3, &person(2), 5_000)), [(3, 0)], "one is asked at a time");
-    assert_eq!(wants(&bench.pass(9_999)), []);
-    assert_eq!(wants(&bench.pass(1)), [(3, 1)]);
-    assert_eq!(wants(&bench.pass(60_000)), [], "nobody else told of anything");
+    assert_eq!(asked(&bench.promise(2, &person(3), 5_000)), [(2, 1)]);
+    assert_eq!(asked(&bench.promise(3, &person(2), 5_000)), [(3, 0)], "one is asked at a time");
+    assert_eq!(asked(&bench.pass(9_999)), []);
+    assert_eq!(asked(&bench.pass(1)), [(3, 1)]);
+    assert_eq!(asked(&bench.pass(60_000)), [], "nobody else told of anything");
     assert!(bench.engine.sessions.values().all(|session| session.incoming.is_at_rest()));
 }
 
@@ -158,7 +151,7 @@ fn who_brings_little_is_borne_with_unless_another_one_might_bring_more() {
             bench.promise(3, &person(2), 5_000);
         }
         let is_source = |bench: &Bench| !bench.engine.sessions[&ConnectionId(2)].incoming.is_at_rest();
-        assert_eq!(wants(&bench.pass(1_000)).len(), usize::from(has_other));
+        assert_eq!(asked(&bench.pass(1_000)).len(), usize::from(has_other));
         assert_eq!(is_source(&bench), !has_other);
         bench.pass(8_999);
         assert_eq!(is_source(&bench), !has_other);
@@ -192,9 +185,9 @@ fn who_floods_while_others_speak_is_granted_more_when_its_time_comes() {
 #[test]
 fn an_address_that_failed_is_dialled_again_in_time() {
     let mut bench = bench();
-    assert!(bench.command(Command::Dial(address(1))).iter().any(|output| matches!(output, Output::Dial(_))));
+    assert_eq!(dials(&bench.command(Command::Dial(address(1)))), [address(1)]);
     bench.handle(Input::DialFailed(address(1), Trouble::Unreachable));
     let due = bench.engine.deadline().unwrap();
     assert!(due > bench.now.monotonic_ms && due <= bench.now.monotonic_ms + 250);
-    assert!(bench.pass(due - bench.now.monotonic_ms).iter().any(|output| matches!(output, Output::Dial(_))));
+    assert_eq!(dials(&bench.pass(due - bench.now.monotonic_ms)), [address(1)]);
 }

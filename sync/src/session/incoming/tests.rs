@@ -115,6 +115,9 @@ fn tips_are_kept_while_another_peer_is_asked_until_it_is_their_turn() {
 fn more_tips_than_are_kept_are_forgotten_and_more_than_anybody_has_refused() {
     let mut incoming = Incoming::default();
     let many = |count: usize| (0..count).map(|_| tip(1)).collect::<Vec<Tip>>();
+    incoming.hear(many(TIPS_KEPT_MAX / 2), false, false);
+    incoming.hear(many(TIPS_KEPT_MAX / 2), true, false);
+    assert_eq!(incoming.turn(), Some(vec![tip(1)]));
     incoming.hear(many(TIPS_KEPT_MAX), false, false);
     assert_eq!(incoming.hear(many(1), false, false), Some(Vec::new()));
     assert_eq!(incoming.hear(many(1), true, false), Some(Vec::new()));
@@ -176,6 +179,8 @@ fn a_source_of_bulk_is_given_up_by_what_it_brings_and_not_by_what_it_sends() {
     let patience = millis(BULK_PATIENCE);
     let mut incoming = Incoming::default();
     assert_eq!((incoming.bulk_due_ms(), incoming.is_stalled(u64::MAX)), (None, false));
+    incoming.want(0, true, 50);
+    assert_eq!(incoming.bulk_due_ms(), None, "nothing was asked for");
     incoming.want(5_000, true, 100);
     assert_eq!(incoming.bulk_due_ms(), Some(100 + patience));
     take_in(&mut incoming, 1, 0, 300);
