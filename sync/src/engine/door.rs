@@ -11,6 +11,9 @@ use crate::wire::{ByeReason, Frame, Hello, PROTOCOL};
 
 pub use crate::channel::{InviteShown as Shown, PeerProof};
 
+#[cfg(test)]
+mod tests;
+
 /// Whether a peer may be told what is here.
 enum Verdict {
     /// It may.

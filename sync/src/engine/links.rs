@@ -12,6 +12,9 @@ use crate::overlay::Link;
 use crate::session::Session;
 use crate::wire::ByeReason;
 
+#[cfg(test)]
+mod tests;
+
 impl Engine {
     /// Whether there is nothing to dial at an address, though no connection to it stands: who is there is connected
     /// otherwise, or there are links enough.

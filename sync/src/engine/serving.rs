@@ -13,6 +13,9 @@ use crate::limits::{BULK_WEIGHT_MAX, WINDOW_BYTES, WINDOW_PACED_BYTES};
 use crate::pace::Allowance;
 use crate::wire::{Ack, Credit, Data, Frame};
 
+#[cfg(test)]
+mod tests;
+
 impl Engine {
     /// Notes which of the entries that became durable from a position on peers told that they have.
     pub(super) fn note_what_peers_have(&mut self, first: Position) {

@@ -133,7 +133,11 @@ impl Bench {
 
     /// Somebody dials, and says nothing yet.
     pub(super) fn come(&mut self, number: u64, who: &Identity) -> Vec<Output> {
-        let proof = proof(number, who);
+        self.prove(number, proof(number, who))
+    }
+
+    /// Somebody dials who proves this.
+    pub(super) fn prove(&mut self, number: u64, proof: PeerProof) -> Vec<Output> {
         let (connection, address) = (ConnectionId(number), address(number));
         self.handle(Input::Connected { connection, address, dialed: false, proof })
     }
