@@ -22,6 +22,8 @@ use crate::pace::Pace;
 use crate::session::Session;
 use crate::wire::{AddressRecord, Bye, ByeReason, Frame};
 
+#[cfg(test)]
+mod bench;
 mod contract;
 mod door;
 mod exchange;

@@ -1,260 +1,331 @@
-use std::collections::BTreeMap;
-
-use replica::archive::{Notes, Opened};
+use replica::archive::StoredBlock;
+use replica::block;
 use replica::entry::{Body, Entry};
-use replica::graph::Graph;
-use replica::id::{ChainId, Digest, EntryId, Position, RoomId, StoreId};
-use replica::identity::{Identity, Purpose};
-use replica::members::Members;
+use replica::id::{ChainId, Digest, EntryId, Position};
+use replica::preview;
 
-use super::{Command, Engine, Event, Input, Now, Output, PeerProof, Settings};
-use crate::conversation::{ConnectionId, Conversation, first_entry, live_frames};
-use crate::session::Session;
-use crate::wire::{Bye, ByeReason, Frame, Have, Hello, PROTOCOL, Ping, Tip, Want};
+use super::bench::{Bench, address, closed, dials, person, sent, told};
+use super::*;
+use crate::book::Trouble;
+use crate::limits::{OPEN_FRAMES_MAX, PREVIEW_LACK_MIN};
+use crate::wire::{Ack, Data, Hello};
 
-pub(super) const START_MS: u64 = 1_795_357_800_000;
-
-/// Ann's engine, on a disk that is done at once. Of what it puts out, what it waits for is left out.
-pub(super) struct Bench {
-    pub(super) engine: Engine,
-    pub(super) now: Now,
+/// Ann, with bob (2) and carol (3) in her room.
+fn bench() -> Bench {
+    let mut bench = Bench::new(Settings::default());
+    bench.admit(&person(2));
+    bench.admit(&person(3));
+    bench
 }
 
-pub(super) fn person(secret: u8) -> Identity {
-    Identity::from_secret(&[secret; 32])
+fn refused(outputs: &[Output]) -> Vec<&SayError> {
+    let refused = told(outputs).into_iter().filter_map(|event| match event {
+        Event::Refused { error, .. } => Some(error),
+        _ => None,
+    });
+    refused.collect()
 }
 
-pub(super) fn ann() -> Identity {
-    person(1)
-}
-
-impl Bench {
-    /// In a room that ann made, alone.
-    pub(super) fn new(settings: Settings) -> Self {
-        let now = Now { monotonic_ms: 1_000_000, wall_ms: START_MS };
-        let chain = ChainId { author: ann().key(), incarnation: 1 };
-        let first = first_entry(&ann(), chain, "home", 3_600, START_MS).unwrap();
-        let notes = Notes {
-            whereabouts: BTreeMap::new(),
-            store: StoreId([1; 16]),
-            incarnation: 1,
-            drafts: BTreeMap::new(),
-            home_drafts_taken: 0,
-            met: BTreeMap::new(),
-        };
-        let opened = Opened { graph: Graph::new(RoomId(first.id().0)), members: Members::default(), notes };
-        let mut conversation = Conversation::new(opened, ann(), "ann".to_owned());
-        conversation.found("home", 3_600, START_MS).unwrap();
-        let mut bench = Self { engine: Engine::new(conversation, settings, now), now };
-        bench.drain();
-        bench
+#[test]
+fn named_addresses_are_dialled_at_once() {
+    let mut bench = bench();
+    bench.engine.dial_all(&[address(2), address(3)]);
+    let mut outputs = Vec::new();
+    while let output @ Output::Dial(_) = bench.engine.poll_output() {
+        outputs.push(output);
     }
+    let mut dialed = dials(&outputs);
+    dialed.sort_unstable();
+    assert_eq!(dialed, [address(2), address(3)]);
+}
 
-    pub(super) fn handle(&mut self, input: Input) -> Vec<Output> {
-        self.engine.handle(input, self.now);
-        self.drain()
-    }
-
-    fn drain(&mut self) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        loop {
-            match self.engine.poll_output() {
-                Output::Wait(_) => return outputs,
-                Output::Persist(_) => self.engine.handle(Input::Persisted(Vec::new()), self.now),
-                output => outputs.push(output),
-            }
+#[test]
+fn a_connection_that_lasted_a_heartbeat_was_of_use() {
+    for (lasted_ms, failures) in [(4_999, 4), (5_000, 1)] {
+        let mut bench = bench();
+        bench.command(Command::Dial(address(2)));
+        for _ in 0..3 {
+            bench.handle(Input::DialFailed(address(2), Trouble::Unreachable));
+            while dials(&bench.pass(10)).is_empty() {}
         }
+        bench.reach(2, &person(2));
+        bench.pass(lasted_ms);
+        bench.close(2);
+        let known = bench.engine.book().addresses().next().unwrap().1;
+        assert_eq!(known.failures, failures, "{lasted_ms}");
     }
+}
 
-    /// Lets time pass, in which everyone connected is heard of, and nobody says anything.
-    pub(super) fn pass(&mut self, millis: u64) -> Vec<Output> {
-        let heard = |session: &mut Session, now_ms| session.heard_ms = now_ms;
-        self.wait(millis, heard)
+#[test]
+fn all_connections_end_where_we_go_offline_or_the_store_failed() {
+    for (input, reason) in [
+        (Input::Command(7, Command::SetOnline(false)), ByeReason::Leaving),
+        (Input::Command(7, Command::HangUp), ByeReason::Leaving),
+        (Input::StoreFailed, ByeReason::StoreFailed),
+    ] {
+        let mut bench = bench();
+        bench.meet(2, &person(2));
+        bench.meet(3, &person(3));
+        let outputs = bench.handle(input);
+        assert_eq!(closed(&outputs), [(2, Some(reason)), (3, Some(reason))]);
+        assert_eq!(told(&outputs).contains(&&Event::ReadOnly), reason == ByeReason::StoreFailed);
+        let gone = told(&outputs).into_iter().filter(|event| matches!(event, Event::PeerGone { .. }));
+        assert_eq!(gone.count(), 2);
     }
+}
 
-    /// Lets time pass, in which nothing is heard.
-    pub(super) fn pass_in_silence(&mut self, millis: u64) -> Vec<Output> {
-        self.wait(millis, |_, _| ())
+#[test]
+fn a_fork_is_told_once() {
+    let mut bench = bench();
+    bench.meet(2, &person(2));
+    let chain = ChainId { author: person(2).key(), incarnation: 9 };
+    let [one, other] = ["one", "other"].map(|text| bench.written(&person(2), text));
+    let forks = |outputs: &[Output]| {
+        told(outputs).into_iter().filter(|event| **event == Event::Forked(chain)).count()
+    };
+    assert_eq!(forks(&bench.hear(2, &[one])), 0);
+    assert_eq!(forks(&bench.hear(2, &[other])), 1);
+    let more = bench.written(&person(3), "more");
+    assert_eq!(forks(&bench.hear(2, &[more])), 0);
+}
+
+#[test]
+fn whoever_wrote_something_is_answered_once_it_is_durable() {
+    let mut bench = bench();
+    let outputs = bench.command(Command::SetTopic("tea".to_owned()));
+    let id = bench.last();
+    assert!(told(&outputs).contains(&&Event::Written { tag: 7, id }));
+    assert_eq!(refused(&bench.command(Command::Say(String::new()))).len(), 1);
+    let outputs = bench.command(Command::Invite { expires_ms: None, uses: None });
+    let invited = told(&outputs).into_iter().find_map(|event| match event {
+        Event::Invited { tag: 7, invite, secret } => Some((*invite, *secret)),
+        _ => None,
+    });
+    let (invite, secret) = invited.unwrap();
+    assert_eq!(invite, bench.last());
+    let key = Identity::from_secret(&secret).key();
+    assert_eq!(bench.engine.conversation().graph().invites_by(&key).len(), 1);
+    assert_ne!(secret, [0; 32]);
+}
+
+#[test]
+fn a_row_says_how_many_stood_behind_it() {
+    let mut bench = bench();
+    bench.engine.handle(Input::Command(7, Command::Say("hi".to_owned())), bench.now);
+    while !matches!(bench.engine.poll_output(), Output::Wait(_)) {}
+    let outputs = bench.handle(Input::Persisted(vec![3]));
+    let rows = told(&outputs).into_iter().filter_map(|event| match event {
+        Event::Row(row) => Some((row.text.as_str(), row.rows_after)),
+        _ => None,
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), [("hi", 3)]);
+}
+
+#[test]
+fn all_is_handed_over_once_everyone_who_may_have_it_confirmed_it() {
+    let mut bench = bench();
+    assert!(bench.engine.is_handed_over(), "nobody is there");
+    bench.meet(2, &person(2));
+    bench.meet(3, &person(3));
+    assert!(bench.engine.is_handed_over());
+    bench.command(Command::Say("hi".to_owned()));
+    bench.frame(2, Frame::Ack(Ack { frames: 1 }));
+    assert!(!bench.engine.is_handed_over());
+    bench.frame(3, Frame::Ack(Ack { frames: 1 }));
+    assert!(bench.engine.is_handed_over());
+    bench.engine.handle(Input::Command(7, Command::Say("ho".to_owned())), bench.now);
+    bench.engine.sessions.clear();
+    assert!(!bench.engine.is_handed_over(), "it is not durable");
+    bench.engine.handle(Input::StoreFailed, bench.now);
+    assert!(bench.engine.is_handed_over(), "there is no more to wait for");
+}
+
+#[test]
+fn who_listens_from_here_on_is_told_who_is_there() {
+    let mut bench = bench();
+    bench.meet(2, &person(2));
+    bench.connect(3, &person(3));
+    bench.come(4, &person(2));
+    bench.pass(1_000);
+    let so_far = bench.engine.so_far(bench.now.monotonic_ms + 500);
+    let here = so_far.iter().filter(|event| matches!(event, Event::PeerHere { .. })).count();
+    let agreed = so_far.iter().filter_map(|event| match event {
+        Event::Agreed { author, millis, .. } => Some((*author, *millis)),
+        _ => None,
+    });
+    assert_eq!((here, agreed.collect::<Vec<_>>()), (2, vec![(person(2).key(), 1_500)]));
+    assert_eq!(bench.engine.peers().len(), 3);
+}
+
+// What comes in.
+
+fn encoded(bench: &Bench, entries: &[Entry]) -> Vec<u8> {
+    block::encode(entries, false, bench.engine.conversation().graph()).unwrap()
+}
+
+#[test]
+fn of_a_file_it_is_told_what_was_new_or_what_is_wrong() {
+    let mut bench = bench();
+    let one = bench.written(&person(2), "one");
+    let block = encoded(&bench, std::slice::from_ref(&one));
+    let imported = |outputs: &[Output]| {
+        told(outputs).into_iter().find_map(|event| match event {
+            Event::Imported { tag: 7, new } => Some(*new),
+            _ => None,
+        })
+    };
+    let mut elsewhere = self::bench();
+    elsewhere.command(Command::Import(block.clone()));
+    let two = elsewhere.written(&person(2), "two");
+    let later = encoded(&elsewhere, &[two]);
+    assert_eq!(refused(&bench.command(Command::Import(later.clone()))), [&SayError::Incomplete]);
+    assert_eq!(imported(&bench.command(Command::Import(block.clone()))), Some(1));
+    assert_eq!(imported(&bench.command(Command::Import(block.clone()))), Some(0));
+    assert_eq!(imported(&bench.command(Command::Import(later))), Some(1));
+    assert_eq!(refused(&bench.command(Command::Import(vec![1, 2, 3]))), [&SayError::NotSound]);
+    bench.handle(Input::StoreFailed);
+    assert_eq!(refused(&bench.command(Command::Import(block))), [&SayError::ReadOnly]);
+}
+
+#[test]
+fn what_comes_of_our_own_chain_makes_us_go_on_under_another() {
+    let mut bench = bench();
+    bench.connect(2, &person(2));
+    let chain = bench.engine.conversation().chain();
+    let graph = bench.engine.conversation().graph();
+    let record = graph.compose(chain, bench.now.wall_ms, &Body::Message("a copy's".to_owned())).unwrap();
+    let copys = Entry::sign(record, &graph.room(), &bench::ann()).unwrap();
+    let others = bench.written(&person(2), "bob's");
+    let is_renewed = |outputs: &[Output]| told(outputs).contains(&&Event::Renewed);
+    assert!(!is_renewed(&bench.hear(2, &[others])));
+    assert!(is_renewed(&bench.hear(2, &[copys])));
+    assert_ne!(bench.engine.conversation().chain(), chain);
+}
+
+#[test]
+fn a_connection_counts_for_who_said_most_over_it_unasked() {
+    let mut bench = bench();
+    bench.connect(2, &person(2));
+    bench.connect(3, &person(3));
+    let said_by = |bench: &Bench| bench.engine.sessions[&ConnectionId(2)].incoming.said_by;
+    let bobs = bench.written(&person(2), "one");
+    let mut carols = Vec::new();
+    let mut elsewhere = self::bench();
+    for text in ["two", "three"] {
+        carols.push(elsewhere.written(&person(3), text));
+        let block = encoded(&elsewhere, &carols[carols.len() - 1..]);
+        elsewhere.command(Command::Import(block));
     }
+    bench.hear(2, &[vec![bobs], carols].concat());
+    assert_eq!(said_by(&bench), Some(person(3).key()));
+    bench.hear(2, &[]);
+    let asked = bench.written(&person(2), "asked for");
+    bench.promise(2, &person(2), 5_000);
+    let data = Data { block: encoded(&bench, &[asked]), remaining: 9 };
+    bench.frame(2, Frame::Data(data));
+    assert_eq!(said_by(&bench), Some(person(3).key()), "what we asked for is no speech");
+    let fourth = bench.written(&person(2), "four");
+    bench.hear(2, &[fourth]);
+    assert_eq!(said_by(&bench), Some(person(2).key()));
+}
 
-    fn wait(&mut self, millis: u64, each: impl Fn(&mut Session, u64)) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        let until_ms = self.now.monotonic_ms + millis;
-        while self.now.monotonic_ms < until_ms {
-            let due_ms = self.engine.deadline().unwrap_or(until_ms);
-            let step = due_ms.clamp(self.now.monotonic_ms + 1, until_ms) - self.now.monotonic_ms;
-            self.now.monotonic_ms += step;
-            self.now.wall_ms += step;
-            self.engine.sessions.values_mut().for_each(|session| each(session, self.now.monotonic_ms));
-            outputs.extend(self.handle(Input::Tick));
+#[test]
+fn who_sends_more_that_waits_than_may_is_let_go() {
+    let mut bench = bench();
+    bench.connect(2, &person(2));
+    let mut elsewhere = self::bench();
+    let cause = elsewhere.written(&person(2), "one");
+    elsewhere.command(Command::Import(encoded(&elsewhere, &[cause])));
+    let waits = elsewhere.written(&person(2), "two");
+    let frame = Frame::Live(encoded(&elsewhere, &[waits]));
+    for (others, reason) in [(OPEN_FRAMES_MAX - 1, None), (1, Some(ByeReason::TooSlow))] {
+        let incoming = &mut bench.engine.sessions.get_mut(&ConnectionId(2)).unwrap().incoming;
+        for _ in 0..others - usize::from(reason.is_some()) {
+            incoming.frame(1).unwrap();
         }
-        outputs
-    }
-
-    pub(super) fn command(&mut self, command: Command) -> Vec<Output> {
-        self.handle(Input::Command(7, command))
-    }
-
-    pub(super) fn admit(&mut self, who: &Identity) -> Vec<Output> {
-        self.command(Command::Admit(who.key()))
-    }
-
-    /// Somebody dials and says that they have so many entries, and others than we have.
-    pub(super) fn connect(&mut self, number: u64, who: &Identity) -> Vec<Output> {
-        self.connect_from(number, who, 9)
-    }
-
-    /// The same from this store of theirs.
-    pub(super) fn connect_from(&mut self, number: u64, who: &Identity, store: u8) -> Vec<Output> {
-        let hello = Hello { store: StoreId([store; 16]), ..self.hello() };
-        let hello = Hello { digest: Digest([9; 32]), entries: 5, ..hello };
-        self.greet(number, who, hello)
-    }
-
-    /// Somebody dials who has what we have.
-    pub(super) fn meet(&mut self, number: u64, who: &Identity) -> Vec<Output> {
-        let hello = self.hello();
-        self.greet(number, who, hello)
-    }
-
-    /// What somebody's first store says that has what we have.
-    pub(super) fn hello(&self) -> Hello {
-        let graph = self.engine.conversation().graph();
-        let entries = u64::from(graph.durable());
-        Hello { protocol: PROTOCOL, store: StoreId([9; 16]), digest: graph.digest(), entries }
-    }
-
-    /// Somebody dials, and says this.
-    pub(super) fn greet(&mut self, number: u64, who: &Identity, hello: Hello) -> Vec<Output> {
-        let mut outputs = self.come(number, who);
-        outputs.extend(self.frame(number, Frame::Hello(hello)));
-        outputs
-    }
-
-    /// Somebody dials, and says nothing yet.
-    pub(super) fn come(&mut self, number: u64, who: &Identity) -> Vec<Output> {
-        self.prove(number, proof(number, who))
-    }
-
-    /// Somebody dials who proves this.
-    pub(super) fn prove(&mut self, number: u64, proof: PeerProof) -> Vec<Output> {
-        let (connection, address) = (ConnectionId(number), address(number));
-        self.handle(Input::Connected { connection, address, dialed: false, proof })
-    }
-
-    /// Somebody is dialled, and reached; they have what we have.
-    pub(super) fn reach(&mut self, number: u64, who: &Identity) -> Vec<Output> {
-        self.command(Command::Dial(address(number)));
-        let proof = proof(number, who);
-        let (connection, address) = (ConnectionId(number), address(number));
-        let mut outputs = self.handle(Input::Connected { connection, address, dialed: true, proof });
-        let hello = self.hello();
-        outputs.extend(self.frame(number, Frame::Hello(hello)));
-        outputs
-    }
-
-    pub(super) fn close(&mut self, number: u64) -> Vec<Output> {
-        self.handle(Input::Closed(ConnectionId(number)))
-    }
-
-    pub(super) fn frame(&mut self, number: u64, frame: Frame) -> Vec<Output> {
-        self.handle(Input::Frame(ConnectionId(number), frame))
-    }
-
-    /// What somebody writes who has all that is here.
-    pub(super) fn written(&self, who: &Identity, text: &str) -> Entry {
-        let graph = self.engine.conversation().graph();
-        let chain = ChainId { author: who.key(), incarnation: 9 };
-        let record = graph.compose(chain, self.now.wall_ms, &Body::Message(text.to_owned())).unwrap();
-        Entry::sign(record, &graph.room(), who).unwrap()
-    }
-
-    /// Over a connection it is told that somebody's chain, of which nothing is here, has so many entries.
-    pub(super) fn promise(&mut self, number: u64, who: &Identity, seq: u32) -> Vec<Output> {
-        let (id, chain) = (EntryId([77; 32]), ChainId { author: who.key(), incarnation: 77 });
-        let tip = Tip { chain, seq, id, signature: who.sign(Purpose::Entry(&id)) };
-        self.frame(number, Frame::Have(Have { tips: vec![tip], last: true }))
-    }
-
-    /// Entries come over a connection as they are written.
-    pub(super) fn hear(&mut self, number: u64, entries: &[Entry]) -> Vec<Output> {
-        let frames = live_frames(entries, self.engine.conversation().graph());
-        frames.into_iter().flat_map(|(frame, _)| self.frame(number, frame)).collect()
+        let outputs = bench.frame(2, frame.clone());
+        assert_eq!(closed(&outputs), reason.map(|reason| (2, Some(reason))).into_iter().collect::<Vec<_>>());
     }
 }
 
-/// What somebody proves who is a member already. The channel of a connection is its number.
-pub(super) fn proof(number: u64, who: &Identity) -> PeerProof {
-    let channel = [u8::try_from(number).unwrap(); 32];
-    PeerProof { author: who.key(), cards: Vec::new(), invite: None, channel }
+// What a newcomer sees first.
+
+#[test]
+fn who_lacks_much_is_shown_what_is_newest() {
+    let mut bench = bench();
+    for number in 0..PREVIEW_LACK_MIN {
+        bench.command(Command::Say(number.to_string()));
+    }
+    let durable = u64::from(bench.engine.conversation().graph().durable());
+    let mut is_shown = |who: u8, entries: u64| {
+        let hello = Hello { entries, digest: Digest([9; 32]), ..bench.hello() };
+        let outputs = bench.greet(4, &person(who), hello);
+        bench.close(4);
+        outputs.iter().any(|output| matches!(output, Output::ReadNewest(ConnectionId(4), 64)))
+    };
+    assert!(is_shown(2, durable - PREVIEW_LACK_MIN) && is_shown(2, 0));
+    assert!(!is_shown(2, durable - PREVIEW_LACK_MIN + 1) && !is_shown(2, u64::MAX));
+    assert!(!is_shown(9, 1), "who is no member is shown nothing");
 }
 
-/// Where the peer at the other end of a connection is.
-pub(super) fn address(number: u64) -> String {
-    format!("192.0.2.1:{number}")
+#[test]
+fn a_preview_has_the_newest_rows_oldest_first() {
+    let mut bench = bench();
+    bench.connect(2, &person(2));
+    let first = bench.engine.conversation().graph().durable();
+    let mut entries = Vec::new();
+    for (who, text) in [(2, "one"), (3, "two"), (2, "three"), (3, "four")] {
+        entries.push(bench.written(&person(who), text));
+        let block = encoded(&bench, &entries[entries.len() - 1..]);
+        bench.command(Command::Import(block));
+    }
+    let stored = StoredBlock { first, count: 4, bytes: encoded(&bench, &entries) };
+    let newest = |connection| {
+        let positions: Vec<Position> = vec![first + 3, first + 2, first, first + 1];
+        Input::Newest(ConnectionId(connection), positions, vec![stored.clone()])
+    };
+    assert_eq!(sent(&bench.handle(newest(77))).len(), 0);
+    let outputs = bench.handle(newest(2));
+    let [(2, Frame::Preview(bytes))] = sent(&outputs)[..] else { panic!("{outputs:?}") };
+    let shown = preview::decode(bytes, &bench.engine.conversation().graph().room()).unwrap();
+    let ids: Vec<EntryId> = shown.iter().map(Entry::id).collect();
+    assert_eq!(ids, [1, 0, 2, 3].map(|at: usize| entries[at].id()));
 }
 
-/// What was sent, with the numbers of the connections.
-pub(super) fn sent(outputs: &[Output]) -> Vec<(u64, &Frame)> {
-    let sent = outputs.iter().map(|output| match output {
-        Output::Send(connection, frame) => Some((connection.0, frame)),
-        _ => None,
-    });
-    sent.flatten().collect()
-}
-
-/// What was asked of whom.
-pub(super) fn wants(outputs: &[Output]) -> Vec<(u64, &Want)> {
-    let wants = sent(outputs).into_iter().map(|(number, frame)| match frame {
-        Frame::Want(want) => Some((number, want)),
-        _ => None,
-    });
-    wants.flatten().collect()
-}
-
-/// Who was pinged.
-pub(super) fn pings(outputs: &[Output]) -> Vec<(u64, Ping)> {
-    let pings = sent(outputs).into_iter().map(|(number, frame)| match frame {
-        Frame::Ping(ping) => Some((number, *ping)),
-        _ => None,
-    });
-    pings.flatten().collect()
-}
-
-/// What was told.
-pub(super) fn told(outputs: &[Output]) -> Vec<&Event> {
-    let told = outputs.iter().map(|output| match output {
-        Output::Event(event) => Some(event),
-        _ => None,
-    });
-    told.flatten().collect()
-}
-
-/// Which connections were ended, and why.
-pub(super) fn closed(outputs: &[Output]) -> Vec<(u64, Option<ByeReason>)> {
-    let closed = outputs.iter().map(|output| match output {
-        Output::Close(connection, bye) => {
-            Some((connection.0, bye.as_ref().map(|Bye { reason, .. }| *reason)))
-        }
-        _ => None,
-    });
-    closed.flatten().collect()
-}
-
-/// What is dialled.
-pub(super) fn dials(outputs: &[Output]) -> Vec<&str> {
-    let dials = outputs.iter().map(|output| match output {
-        Output::Dial(address) => Some(address.as_str()),
-        _ => None,
-    });
-    dials.flatten().collect()
-}
-
-/// What of the log is to be read for whom.
-pub(super) fn reads(outputs: &[Output]) -> Vec<(u64, &[Position])> {
-    let reads = outputs.iter().map(|output| match output {
-        Output::Read(connection, positions) => Some((connection.0, positions.as_slice())),
-        _ => None,
-    });
-    reads.flatten().collect()
+#[test]
+fn of_a_preview_messages_are_shown_that_are_not_here_once() {
+    let mut elsewhere = bench();
+    let known = elsewhere.written(&person(3), "known");
+    elsewhere.command(Command::Import(encoded(&elsewhere, std::slice::from_ref(&known))));
+    let name = {
+        let graph = elsewhere.engine.conversation().graph();
+        let chain = ChainId { author: person(2).key(), incarnation: 9 };
+        let record = graph.compose(chain, elsewhere.now.wall_ms, &Body::Nickname("Bob".to_owned())).unwrap();
+        Entry::sign(record, &graph.room(), &person(2)).unwrap()
+    };
+    let new = elsewhere.written(&person(3), "new");
+    let frame = Frame::Preview(preview::encode(&[known.clone(), name, new]));
+    let shown = |outputs: &[Output]| {
+        let previews = told(outputs).into_iter().filter_map(|event| match event {
+            Event::Preview(glimpses) => Some(glimpses.iter().map(|it| it.text.clone()).collect::<Vec<_>>()),
+            _ => None,
+        });
+        previews.collect::<Vec<_>>()
+    };
+    let mut bench = bench();
+    bench.connect(3, &person(3));
+    bench.hear(3, &[known]);
+    let here = u64::from(bench.engine.conversation().graph().len());
+    for (entries, expected) in [(here + 1, vec![vec!["new".to_owned()]]), (here, vec![]), (here - 1, vec![])]
+    {
+        let hello = Hello { entries, digest: Digest([9; 32]), ..bench.hello() };
+        bench.greet(2, &person(2), hello);
+        assert_eq!(shown(&bench.frame(2, frame.clone())), expected, "{entries}");
+        assert_eq!(shown(&bench.frame(2, frame.clone())), Vec::<Vec<String>>::new(), "once");
+        bench.close(2);
+    }
+    // Where nothing of it is new, nothing is told.
+    let hello = Hello { entries: here + 1, digest: Digest([9; 32]), ..bench.hello() };
+    bench.greet(2, &person(2), hello);
+    assert_eq!(shown(&bench.frame(2, Frame::Preview(preview::encode(&[])))), Vec::<Vec<String>>::new());
 }

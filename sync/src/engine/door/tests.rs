@@ -2,7 +2,7 @@ use replica::id::StoreId;
 use replica::identity::Identity;
 
 use super::*;
-use crate::engine::tests::{Bench, START_MS, address, ann, closed, person, proof, reads, sent, told};
+use crate::engine::bench::{Bench, START_MS, address, ann, closed, person, proof, reads, sent, told};
 use crate::engine::{Command, Input, Output, Settings};
 
 fn bench() -> Bench {

@@ -2,7 +2,7 @@ use replica::id::{ChainId, Digest};
 use replica::identity::Signature;
 
 use super::*;
-use crate::engine::tests::{Bench, address, closed, dials, person, pings, reads, sent, told, wants};
+use crate::engine::bench::{Bench, address, closed, dials, person, pings, reads, sent, told, wants};
 use crate::engine::{Command, Settings, Standing};
 use crate::wire::{Ack, Bye, Tip as SignedTip};
 

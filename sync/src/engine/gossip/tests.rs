@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use replica::identity::Identity;
 
 use super::*;
-use crate::engine::tests::{Bench, START_MS, ann, person, sent};
+use crate::engine::bench::{Bench, START_MS, ann, person, sent};
 use crate::engine::{Command, Output, Settings};
 
 const LIFE_MS: u64 = 24 * 3_600_000;

@@ -3,7 +3,7 @@ use replica::id::StoreId;
 use super::*;
 use crate::book::Trouble;
 use crate::conversation::ConnectionId;
-use crate::engine::tests::{Bench, address, closed, dials, person, proof};
+use crate::engine::bench::{Bench, address, closed, dials, person, proof};
 use crate::engine::{Command, Input, Settings};
 use crate::limits::LINKS_MAX;
 use crate::wire::{Bye, Frame, Hello};

@@ -3,7 +3,7 @@ use replica::id::{EntryId, StoreId};
 use replica::identity::Identity;
 
 use super::*;
-use crate::engine::tests::{Bench, START_MS, ann, person, sent, told};
+use crate::engine::bench::{Bench, START_MS, ann, person, sent, told};
 use crate::engine::{Command, Output, Settings};
 
 /// Ann, with so many others in her room, from bob (2) and carol (3) on.

@@ -1,7 +1,7 @@
 use replica::id::{ChainId, EntryId};
 
 use super::*;
-use crate::engine::tests::{Bench, person, reads, sent};
+use crate::engine::bench::{Bench, person, reads, sent};
 use crate::engine::{Command, Input, Settings};
 use crate::limits::{WINDOW_FIRST_BYTES, WINDOW_OVERSHOOT_BYTES};
 use crate::session::{Outgoing, Session};

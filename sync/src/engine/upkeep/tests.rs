@@ -2,7 +2,7 @@ use replica::id::AuthorKey;
 
 use super::*;
 use crate::book::Trouble;
-use crate::engine::tests::{Bench, address, closed, dials, person, pings, sent, told, wants};
+use crate::engine::bench::{Bench, address, closed, dials, person, pings, sent, told, wants};
 use crate::engine::{Command, Input, Settings};
 use crate::wire::{Ack, Want};
 
