@@ -133,13 +133,6 @@ impl Engine {
         self.settle();
     }
 
-    /// Whether drafts wait although nothing keeps them from becoming entries.
-    #[must_use]
-    pub fn has_drafts_to_write(&self) -> bool {
-        self.conversation.drafts().next().is_some()
-            && self.conversation.graph().is_member(&self.conversation.me())
-    }
-
     /// Takes one input. Drain [`Engine::poll_output`] before the next.
     pub fn handle(&mut self, input: Input, now: Now) {
         let has_slept = self.has_slept(now);

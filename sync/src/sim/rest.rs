@@ -74,8 +74,13 @@ impl World {
         };
         let removed = self.removed_in(group);
         let running = || group.iter().filter_map(|&member| self.replicas[member].engine.as_ref());
-        let is_settled =
-            |engine: &Engine| engine.conversation().is_settled() && !engine.has_drafts_to_write();
+        let is_settled = |engine: &Engine| {
+            let conversation = engine.conversation();
+            let has_drafts_to_write = || {
+                conversation.drafts().next().is_some() && conversation.graph().is_member(&conversation.me())
+            };
+            conversation.is_settled() && !has_drafts_to_write()
+        };
         digests.len() <= 1
             && running().all(is_settled)
             && group
