@@ -10,6 +10,7 @@ use replica::identity::{Identity, Purpose};
 use replica::members::Members;
 
 use super::{Command, Engine, Event, Input, Now, Output, PeerProof, Settings};
+use crate::book::Endpoint;
 use crate::conversation::{ConnectionId, Conversation, first_entry, live_frames};
 use crate::session::Session;
 use crate::wire::{Bye, ByeReason, Frame, Have, Hello, PROTOCOL, Ping, Tip, Want};
@@ -33,11 +34,16 @@ pub(super) fn ann() -> Identity {
 impl Bench {
     /// In a room that ann made, alone.
     pub(super) fn new(settings: Settings) -> Self {
+        Self::recalling(settings, BTreeMap::new())
+    }
+
+    /// The same, with what was kept of where members are.
+    pub(super) fn recalling(settings: Settings, whereabouts: BTreeMap<Endpoint, Vec<u8>>) -> Self {
         let now = Now { monotonic_ms: 1_000_000, wall_ms: START_MS };
         let chain = ChainId { author: ann().key(), incarnation: 1 };
         let first = first_entry(&ann(), chain, "home", 3_600, START_MS).unwrap();
         let notes = Notes {
-            whereabouts: BTreeMap::new(),
+            whereabouts,
             store: StoreId([1; 16]),
             incarnation: 1,
             drafts: BTreeMap::new(),

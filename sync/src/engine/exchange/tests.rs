@@ -231,7 +231,12 @@ fn who_knows_more_of_our_chain_than_we_is_believed_once() {
 fn what_is_told_is_asked_for_and_counts_as_missing() {
     let mut bench = bench();
     bench.connect(2, &person(2));
+    let is_to_ping = |bench: &Bench| bench.engine.sessions[&ConnectionId(2)].ping_at_rest;
+    bench.engine.sessions.get_mut(&ConnectionId(2)).unwrap().ping_at_rest = false;
+    bench.frame(2, have(Vec::new()));
+    assert!(!is_to_ping(&bench) && bench.engine.last_source.is_none(), "nothing was told");
     let outputs = bench.promise(2, &person(3), 5_000);
+    assert!(is_to_ping(&bench) && bench.engine.last_source == Some(ConnectionId(2)));
     let chain = WantChain { tip: EntryId([77; 32]), from: Vec::new() };
     assert_eq!(wants(&outputs), [(2, &Want { chains: vec![chain], last: true })]);
     assert!(sent(&outputs).iter().any(|(_, frame)| matches!(frame, Frame::Credit(_))), "much is to come");
@@ -347,8 +352,14 @@ fn who_does_not_know_that_we_agree_is_told_at_once() {
 fn who_rests_and_grants_nothing_for_a_heartbeat_has_lost_something() {
     let mut bench = bench();
     bench.meet(2, &person(2));
+    let (other, equal) = (Digest([9; 32]), bench.hello().digest);
+    for _ in 0..3 {
+        bench.pass(5_000);
+        assert_eq!(closed(&rest(&mut bench, equal)), [], "it would take more");
+    }
     bench.engine.sessions.get_mut(&ConnectionId(2)).unwrap().outgoing.sent(1 << 20, 1);
-    let other = Digest([9; 32]);
+    bench.pass(5_000);
+    bench.frame(2, Frame::Ping(Ping { digest: other, at_rest: false }));
     assert_eq!(closed(&rest(&mut bench, other)), []);
     bench.pass(4_999);
     assert_eq!(closed(&rest(&mut bench, other)), []);

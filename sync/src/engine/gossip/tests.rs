@@ -59,6 +59,40 @@ fn a_member_is_told_where_we_are_for_a_day_and_where_the_others_are() {
 }
 
 #[test]
+fn who_is_met_again_is_told_where_members_are_if_that_is_news() {
+    let mut bench = bench(&[address(1)]);
+    assert_eq!(records(&bench.meet(2, &person(2))).len(), 1);
+    bench.close(2);
+    assert_eq!(records(&bench.meet(3, &person(2))), []);
+    bench.command(Command::Reachable(vec![address(2)]));
+    bench.close(3);
+    assert_eq!(records(&bench.meet(4, &person(2))), [], "it was told when we moved");
+    bench.close(4);
+    bench.command(Command::Reachable(vec![address(3)]));
+    assert_eq!(records(&bench.meet(5, &person(2))).len(), 1);
+}
+
+#[test]
+fn what_was_kept_is_taken_up_unless_it_has_expired_or_addresses_are_not_wanted() {
+    let kept = |store: u8, expires_ms: u64, addresses: &[Address]| {
+        let record = record(&ann(), store, expires_ms, addresses);
+        ((record.author, record.store), to_bytes(&record))
+    };
+    let whereabouts: BTreeMap<Endpoint, Vec<u8>> = [
+        kept(2, START_MS + 1, &[address(2)]),
+        kept(3, START_MS, &[address(3)]),
+        ((ann().key(), StoreId([4; 16])), vec![1, 2, 3]),
+    ]
+    .into();
+    for learns_addresses in [true, false] {
+        let settings = Settings { learns_addresses, ..Settings::default() };
+        let bench = Bench::recalling(settings, whereabouts.clone());
+        assert_eq!(bench.engine.records.len(), usize::from(learns_addresses));
+        assert_eq!([2, 3].map(|port| is_dialed(&bench, address(port))), [learns_addresses, false]);
+    }
+}
+
+#[test]
 fn who_may_not_be_served_is_told_of_no_address() {
     let mut bench = bench(&[address(1)]);
     assert_eq!(records(&bench.connect(4, &person(4))), []);
