@@ -33,7 +33,9 @@ impl World {
         let removed = self.removed_in(group);
         let heard = group.iter().filter(|member| !removed.contains(&self.author(**member)));
         let graphs = heard.filter_map(|&member| self.graph(member));
-        let Some(fullest) = graphs.max_by_key(|graph| graph.durable()) else {
+        // Of two who stand apart, whoever knows of a removal knows who is in: what was done meanwhile by who was removed
+        // does not count, to let others in neither.
+        let Some(fullest) = graphs.max_by_key(|graph| (graph.removed().len(), graph.durable())) else {
             return BTreeSet::new();
         };
         let running = group.iter().copied().filter(|member| self.replicas[*member].engine.is_some());
