@@ -73,6 +73,10 @@ fn addresses_are_dialled_when_they_are_due_and_not_before() {
     assert!(wait_ms >= 125);
     assert_eq!(dials(&bench.pass(wait_ms - 1)), [""; 0]);
     assert_eq!(dials(&bench.pass(1)), [address(2)]);
+    // Also where nobody looked just then.
+    bench.handle(Input::DialFailed(address(2), Trouble::Unreachable));
+    bench.now.monotonic_ms += 5_000;
+    assert_eq!(dials(&bench.handle(Input::Tick)), [address(2)]);
 }
 
 #[test]
