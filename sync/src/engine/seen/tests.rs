@@ -295,8 +295,12 @@ fn where_nobody_is_there_nothing_is_told_until_somebody_comes() {
     say(&mut bench);
     bench.close(2);
     bench.close(3);
+    // Who is not served, or has not said hello, is not there.
+    bench.connect(9, &person(9));
+    bench.come(5, &person(2));
     bench.pass(20_000);
     assert_eq!((bench.engine.seen.due_ms, bench.engine.seen.told_ms), (None, None));
+    bench.close(5);
     bench.connect(2, &person(2));
     assert_eq!(own(&mut bench, 5_000).len(), 1);
 }
