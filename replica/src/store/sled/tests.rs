@@ -228,6 +228,16 @@ fn a_database_that_cannot_be_opened_is_not_taken_for_a_missing_one() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_witness_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    let (_folder, path) = place();
+    fs::create_dir(&path).unwrap();
+    // Nothing is at the beginning of a program's memory.
+    std::os::unix::fs::symlink("/proc/self/mem", path.join(WITNESS_FILE)).unwrap();
+    open_witness(&path).unwrap_err();
+}
+
+#[test]
 fn a_file_that_ends_too_soon_is_damage_and_a_failing_disk_is_not() {
     let refuse = |kind: io::ErrorKind| refused(sled::Error::Io(kind.into()));
     assert!(matches!(refuse(io::ErrorKind::UnexpectedEof), StoreError::Damaged(Damage::Files)));

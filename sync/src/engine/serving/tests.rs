@@ -257,6 +257,18 @@ fn what_came_in_one_block_is_passed_on_in_one_unless_it_is_known() {
 }
 
 #[test]
+fn what_is_passed_on_as_it_came_takes_up_what_the_others_grant() {
+    let mut bench = bench();
+    let yo = bench.written(&person(2), "yo");
+    let data = Data { block: encoded(&bench, &[yo]), remaining: 0 };
+    let outputs = bench.frame(2, Frame::Data(data.clone()));
+    assert_eq!(blocks(&outputs), [(3, data.block.len())]);
+    let rest = WINDOW_FIRST_BYTES - data.block.len();
+    let outgoing = &session(&mut bench, 3).outgoing;
+    assert!(outgoing.takes(rest) && !outgoing.takes(rest + 1));
+}
+
+#[test]
 fn more_than_may_be_on_its_way_ends_the_connection() {
     let mut bench = bench();
     let much =

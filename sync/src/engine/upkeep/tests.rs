@@ -42,6 +42,11 @@ fn a_connection_over_which_nothing_comes_for_three_heartbeats_ends() {
     assert_eq!(closed(&bench.pass_in_silence(5_999)), []);
     assert_eq!(closed(&bench.pass_in_silence(1)), [(2, Some(ByeReason::Silent))]);
     assert_eq!(closed(&bench.pass_in_silence(9_000)), [(3, Some(ByeReason::Silent))]);
+    // Also between two heartbeats.
+    bench.meet(4, &person(2));
+    bench.pass(1_000);
+    assert_eq!(closed(&bench.pass_in_silence(14_999)), []);
+    assert_eq!(closed(&bench.pass_in_silence(1)), [(4, Some(ByeReason::Silent))]);
 }
 
 #[test]

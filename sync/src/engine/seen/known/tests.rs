@@ -156,6 +156,16 @@ fn what_a_record_says_is_known_once_its_heads_are_durable() {
 }
 
 #[test]
+fn the_first_entry_that_is_not_durable_is_waited_for() {
+    let (mut known, mut graph) = (Known::new(ann().key()), room(1));
+    let endpoint = (ann().key(), StoreId([2; 16]));
+    known.put(by(&ann(), &graph, 2, 5, &[graph.id(1)]));
+    assert_eq!(known.resolve(endpoint, &graph), None);
+    graph.settle(2);
+    assert_eq!(known.resolve(endpoint, &graph), Some(reached(1)));
+}
+
+#[test]
 fn equal_records_have_an_equal_mark_and_any_other_another() {
     let graph = room(0);
     let mark = |records: &[(u8, u64)]| {
