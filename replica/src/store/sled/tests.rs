@@ -238,6 +238,20 @@ fn a_witness_that_cannot_be_read_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
+fn what_is_not_there_is_nothing_and_what_cannot_be_looked_at_is_an_error() {
+    let (folder, missing) = place();
+    Before::read(&missing).unwrap().put_back().unwrap();
+    remove(&missing).unwrap();
+    exchange(&missing.join("store"), &missing).unwrap_err();
+    let file = folder.path().join("file");
+    fs::write(&file, b"").unwrap();
+    Before::read(&file).unwrap_err();
+    remove(&file.join("store")).unwrap_err();
+    fs::create_dir_all(missing.join(DATABASE_FILE)).unwrap();
+    read_database(&missing).unwrap_err();
+}
+
+#[test]
 fn a_file_that_ends_too_soon_is_damage_and_a_failing_disk_is_not() {
     let refuse = |kind: io::ErrorKind| refused(sled::Error::Io(kind.into()));
     assert!(matches!(refuse(io::ErrorKind::UnexpectedEof), StoreError::Damaged(Damage::Files)));

@@ -50,3 +50,15 @@ fn a_block_that_was_altered_is_not_found_and_the_others_are() {
         assert!(carved.len() + 1 >= blocks.len(), "more than one block is lost, at {at}");
     }
 }
+
+#[test]
+fn an_index_row_tells_of_as_many_entries_and_bytes_as_a_block_may_have() {
+    let is_read = |count: u32, bytes: u32| {
+        let fields = [&count.to_be_bytes()[..], &bytes.to_be_bytes(), &[7; 32]].concat();
+        Block::from_fields(&fields).is_some()
+    };
+    let entries_max = u32::try_from(BLOCK_ENTRIES_MAX).unwrap();
+    let bytes_max = u32::try_from(crate::limits::BLOCK_BYTES_MAX).unwrap();
+    assert!(is_read(1, 1) && is_read(entries_max, bytes_max));
+    assert!(!is_read(0, 1) && !is_read(entries_max + 1, 1) && !is_read(1, 0) && !is_read(1, bytes_max + 1));
+}
