@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, reason = "a program, not a library")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "figures for people; a failure is one to see")]
+#![expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 
 use std::time::Instant;
 

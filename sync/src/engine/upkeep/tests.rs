@@ -46,6 +46,7 @@ fn a_connection_over_which_nothing_comes_for_three_heartbeats_ends() {
     bench.meet(4, &person(2));
     bench.pass(1_000);
     assert_eq!(closed(&bench.pass_in_silence(14_999)), []);
+    assert_eq!(bench.engine.deadline(), Some(bench.now.monotonic_ms + 1));
     assert_eq!(closed(&bench.pass_in_silence(1)), [(4, Some(ByeReason::Silent))]);
 }
 

@@ -160,7 +160,7 @@ fn the_first_entry_that_is_not_durable_is_waited_for() {
     let (mut known, mut graph) = (Known::new(ann().key()), room(1));
     let endpoint = (ann().key(), StoreId([2; 16]));
     known.put(by(&ann(), &graph, 2, 5, &[graph.id(1)]));
-    assert_eq!(known.resolve(endpoint, &graph), None);
+    assert_eq!((known.resolve(endpoint, &graph), known.is_waiting()), (None, true));
     graph.settle(2);
     assert_eq!(known.resolve(endpoint, &graph), Some(reached(1)));
 }
