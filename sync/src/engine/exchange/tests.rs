@@ -322,7 +322,7 @@ fn what_was_taken_for_known_is_doubted_at_the_first_difference_once_all_is_confi
     let mut bench = spoken();
     let hello = bench.hello();
     bench.close(2);
-    bench.greet(2, &person(2), hello.clone());
+    bench.greet(2, &person(2), hello);
     bench.engine.sessions.get_mut(&ConnectionId(2)).unwrap().is_resumed = true;
     assert_eq!(haves(&rest(&mut bench, Digest([9; 32]))).len(), 1);
     let session = &bench.engine.sessions[&ConnectionId(2)];

@@ -283,7 +283,7 @@ fn anything_that_a_peer_is_to_know_makes_another_mark() {
     let (other_ip, other_port) = (SocketAddr::from(([192, 0, 2, 8], 1)).into(), address(2));
     let marks = [
         mark(&[]),
-        mark(&[carols.clone()]),
+        mark(std::slice::from_ref(&carols)),
         mark(&[record(&person(3), 8, later, &[address(1)])]),
         mark(&[record(&ann(), 9, later, &[address(1)])]),
         mark(&[record(&person(3), 9, later, &[other_ip])]),
