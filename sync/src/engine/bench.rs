@@ -183,6 +183,11 @@ impl Bench {
         Entry::sign(record, &graph.room(), who).unwrap()
     }
 
+    /// Entries as a block.
+    pub(super) fn block(&self, entries: &[Entry]) -> Vec<u8> {
+        replica::block::encode(entries, false, self.engine.conversation().graph()).unwrap()
+    }
+
     /// Over a connection it is told that somebody's chain, of which nothing is here, has so many entries.
     pub(super) fn promise(&mut self, number: u64, who: &Identity, seq: u32) -> Vec<Output> {
         let (id, chain) = (EntryId([77; 32]), ChainId { author: who.key(), incarnation: 77 });

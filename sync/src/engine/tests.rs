@@ -1,5 +1,4 @@
 use replica::archive::StoredBlock;
-use replica::block;
 use replica::entry::{Body, Entry};
 use replica::id::{ChainId, Digest, EntryId, Position};
 use replica::preview;
@@ -159,15 +158,11 @@ fn who_listens_from_here_on_is_told_who_is_there() {
 
 // What comes in.
 
-fn encoded(bench: &Bench, entries: &[Entry]) -> Vec<u8> {
-    block::encode(entries, false, bench.engine.conversation().graph()).unwrap()
-}
-
 #[test]
 fn of_a_file_it_is_told_what_was_new_or_what_is_wrong() {
     let mut bench = bench();
     let one = bench.written(&person(2), "one");
-    let block = encoded(&bench, std::slice::from_ref(&one));
+    let block = bench.block(std::slice::from_ref(&one));
     let imported = |outputs: &[Output]| {
         told(outputs).into_iter().find_map(|event| match event {
             Event::Imported { tag: 7, new } => Some(*new),
@@ -177,7 +172,7 @@ fn of_a_file_it_is_told_what_was_new_or_what_is_wrong() {
     let mut elsewhere = self::bench();
     elsewhere.command(Command::Import(block.clone()));
     let two = elsewhere.written(&person(2), "two");
-    let later = encoded(&elsewhere, &[two]);
+    let later = elsewhere.block(&[two]);
     assert_eq!(refused(&bench.command(Command::Import(later.clone()))), [&SayError::Incomplete]);
     assert_eq!(imported(&bench.command(Command::Import(block.clone()))), Some(1));
     assert_eq!(imported(&bench.command(Command::Import(block.clone()))), Some(0));
@@ -213,7 +208,7 @@ fn a_connection_counts_for_who_said_most_over_it_unasked() {
     let mut elsewhere = self::bench();
     for text in ["two", "three"] {
         carols.push(elsewhere.written(&person(3), text));
-        let block = encoded(&elsewhere, &carols[carols.len() - 1..]);
+        let block = elsewhere.block(&carols[carols.len() - 1..]);
         elsewhere.command(Command::Import(block));
     }
     bench.hear(2, &[vec![bobs], carols].concat());
@@ -221,7 +216,7 @@ fn a_connection_counts_for_who_said_most_over_it_unasked() {
     bench.hear(2, &[]);
     let asked = bench.written(&person(2), "asked for");
     bench.promise(2, &person(2), 5_000);
-    let data = Data { block: encoded(&bench, &[asked]), remaining: 9 };
+    let data = Data { block: bench.block(&[asked]), remaining: 9 };
     bench.frame(2, Frame::Data(data));
     assert_eq!(said_by(&bench), Some(person(3).key()), "what we asked for is no speech");
     let fourth = bench.written(&person(2), "four");
@@ -235,9 +230,9 @@ fn who_sends_more_that_waits_than_may_is_let_go() {
     bench.connect(2, &person(2));
     let mut elsewhere = self::bench();
     let cause = elsewhere.written(&person(2), "one");
-    elsewhere.command(Command::Import(encoded(&elsewhere, &[cause])));
+    elsewhere.command(Command::Import(elsewhere.block(&[cause])));
     let waits = elsewhere.written(&person(2), "two");
-    let frame = Frame::Live(encoded(&elsewhere, &[waits]));
+    let frame = Frame::Live(elsewhere.block(&[waits]));
     for (others, reason) in [(OPEN_FRAMES_MAX - 1, None), (1, Some(ByeReason::TooSlow))] {
         let incoming = &mut bench.engine.sessions.get_mut(&ConnectionId(2)).unwrap().incoming;
         for _ in 0..others - usize::from(reason.is_some()) {
@@ -276,10 +271,10 @@ fn a_preview_has_the_newest_rows_oldest_first() {
     let mut entries = Vec::new();
     for (who, text) in [(2, "one"), (3, "two"), (2, "three"), (3, "four")] {
         entries.push(bench.written(&person(who), text));
-        let block = encoded(&bench, &entries[entries.len() - 1..]);
+        let block = bench.block(&entries[entries.len() - 1..]);
         bench.command(Command::Import(block));
     }
-    let stored = StoredBlock { first, count: 4, bytes: encoded(&bench, &entries) };
+    let stored = StoredBlock { first, count: 4, bytes: bench.block(&entries) };
     let newest = |connection| {
         let positions: Vec<Position> = vec![first + 3, first + 2, first, first + 1];
         Input::Newest(ConnectionId(connection), positions, vec![stored.clone()])
@@ -296,7 +291,7 @@ fn a_preview_has_the_newest_rows_oldest_first() {
 fn of_a_preview_messages_are_shown_that_are_not_here_once() {
     let mut elsewhere = bench();
     let known = elsewhere.written(&person(3), "known");
-    elsewhere.command(Command::Import(encoded(&elsewhere, std::slice::from_ref(&known))));
+    elsewhere.command(Command::Import(elsewhere.block(std::slice::from_ref(&known))));
     let name = {
         let graph = elsewhere.engine.conversation().graph();
         let chain = ChainId { author: person(2).key(), incarnation: 9 };

@@ -242,10 +242,7 @@ fn what_is_told_is_asked_for_and_counts_as_missing() {
     assert!(sent(&outputs).iter().any(|(_, frame)| matches!(frame, Frame::Credit(_))), "much is to come");
     let peer = &bench.engine.peers()[0];
     assert_eq!((peer.missing_here, peer.standing), (5_000, Standing::Behind));
-    let data = Data {
-        block: replica::block::encode(&[], false, bench.engine.conversation().graph()).unwrap(),
-        remaining: 7,
-    };
+    let data = Data { block: bench.block(&[]), remaining: 7 };
     bench.frame(2, Frame::Data(data.clone()));
     assert_eq!(bench.engine.peers()[0].missing_here, 7);
     bench.frame(2, Frame::Data(Data { remaining: 0, ..data }));
@@ -260,7 +257,7 @@ fn once_one_has_brought_what_it_told_the_next_is_asked_if_it_told_of_more() {
     bench.promise(2, &person(3), 5_000);
     let known = bench.engine.conversation().graph().id(0);
     let nothing_new = signed(of(1, 1), 1, known, 1);
-    let empty = replica::block::encode(&[], false, bench.engine.conversation().graph()).unwrap();
+    let empty = bench.block(&[]);
     let end = Frame::Data(Data { block: empty, remaining: 0 });
     bench.frame(3, have(vec![nothing_new]));
     assert_eq!(wants(&bench.frame(2, end.clone())), [], "that is here");

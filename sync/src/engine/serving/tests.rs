@@ -129,18 +129,14 @@ fn stored(texts: &[&[usize]]) -> (Bench, Vec<StoredBlock>, Position) {
         let mut entries = Vec::new();
         for (bytes, seed) in texts.iter().zip(at..) {
             entries.push(bench.written(&person(3), &noise(u8::try_from(seed).unwrap(), *bytes)));
-            let block = encoded(&bench, &entries[entries.len() - 1..]);
+            let block = bench.block(&entries[entries.len() - 1..]);
             bench.command(Command::Import(block));
         }
-        let bytes = encoded(&bench, &entries);
+        let bytes = bench.block(&entries);
         blocks.push(StoredBlock { first: at, count: u32::try_from(texts.len()).unwrap(), bytes });
     }
     bench.connect(2, &person(2));
     (bench, blocks, first)
-}
-
-fn encoded(bench: &Bench, entries: &[Entry]) -> Vec<u8> {
-    block::encode(entries, false, bench.engine.conversation().graph()).unwrap()
 }
 
 /// Bob, who takes all of it, asks for what carol wrote from a position on, and the store answers with these blocks.
@@ -234,7 +230,7 @@ fn what_came_in_one_block_is_passed_on_in_one_unless_it_is_known() {
     let graph = bench.engine.conversation().graph();
     let entries: Vec<Entry> =
         [2, 3].iter().zip(texts).map(|(who, text)| bench.written(&person(*who), text)).collect();
-    let bytes = block::encode(&entries, false, graph).unwrap();
+    let bytes = bench.block(&entries);
     let first = graph.len();
     let unit = |block: Option<Vec<u8>>| Unit {
         entries: entries.clone(),
@@ -260,7 +256,7 @@ fn what_came_in_one_block_is_passed_on_in_one_unless_it_is_known() {
 fn what_is_passed_on_as_it_came_takes_up_what_the_others_grant() {
     let mut bench = bench();
     let yo = bench.written(&person(2), "yo");
-    let data = Data { block: encoded(&bench, &[yo]), remaining: 0 };
+    let data = Data { block: bench.block(&[yo]), remaining: 0 };
     let outputs = bench.frame(2, Frame::Data(data.clone()));
     assert_eq!(blocks(&outputs), [(3, data.block.len())]);
     let rest = WINDOW_FIRST_BYTES - data.block.len();
