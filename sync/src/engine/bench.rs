@@ -13,9 +13,8 @@ use super::{Command, Engine, Event, Input, Now, Output, PeerProof, Settings};
 use crate::book::Endpoint;
 use crate::conversation::{ConnectionId, Conversation, first_entry, live_frames};
 use crate::session::Session;
+pub(super) use crate::sim::START_MS;
 use crate::wire::{Bye, ByeReason, Frame, Have, Hello, PROTOCOL, Ping, Tip, Want};
-
-pub(super) const START_MS: u64 = 1_795_357_800_000;
 
 /// Ann's engine, on a disk that is done at once. Of what it puts out, what it waits for is left out.
 pub(super) struct Bench {
@@ -32,12 +31,14 @@ pub(super) fn ann() -> Identity {
 }
 
 impl Bench {
-    /// In a room that ann made, alone.
-    pub(super) fn new(settings: Settings) -> Self {
-        Self::recalling(settings, BTreeMap::new())
+    /// In a room that ann made, with so many others in it: bob (2), carol (3) and so on. None of them is connected.
+    pub(super) fn new(settings: Settings, others: u8) -> Self {
+        let mut bench = Self::recalling(settings, BTreeMap::new());
+        (2..2 + others).for_each(|number| drop(bench.admit(&person(number))));
+        bench
     }
 
-    /// The same, with what was kept of where members are.
+    /// Alone in it, with what was kept of where members are.
     pub(super) fn recalling(settings: Settings, whereabouts: BTreeMap<Endpoint, Vec<u8>>) -> Self {
         let now = Now { monotonic_ms: 1_000_000, wall_ms: START_MS };
         let chain = ChainId { author: ann().key(), incarnation: 1 };
@@ -114,8 +115,8 @@ impl Bench {
 
     /// The same from this store of theirs.
     pub(super) fn connect_from(&mut self, number: u64, who: &Identity, store: u8) -> Vec<Output> {
-        let hello = Hello { store: StoreId([store; 16]), ..self.hello() };
-        let hello = Hello { digest: Digest([9; 32]), entries: 5, ..hello };
+        let (store, digest) = (StoreId([store; 16]), Digest([9; 32]));
+        let hello = Hello { store, digest, entries: 5, ..self.hello() };
         self.greet(number, who, hello)
     }
 
@@ -146,16 +147,24 @@ impl Bench {
 
     /// Somebody dials who proves this.
     pub(super) fn prove(&mut self, number: u64, proof: PeerProof) -> Vec<Output> {
-        let (connection, address) = (ConnectionId(number), address(number));
-        self.handle(Input::Connected { connection, address, dialed: false, proof })
+        self.connected(number, address(number), false, proof)
+    }
+
+    /// A connection stands.
+    pub(super) fn connected(
+        &mut self,
+        number: u64,
+        address: String,
+        dialed: bool,
+        proof: PeerProof,
+    ) -> Vec<Output> {
+        self.handle(Input::Connected { connection: ConnectionId(number), address, dialed, proof })
     }
 
     /// Somebody is dialled, and reached; they have what we have.
     pub(super) fn reach(&mut self, number: u64, who: &Identity) -> Vec<Output> {
         self.command(Command::Dial(address(number)));
-        let proof = proof(number, who);
-        let (connection, address) = (ConnectionId(number), address(number));
-        let mut outputs = self.handle(Input::Connected { connection, address, dialed: true, proof });
+        let mut outputs = self.connected(number, address(number), true, proof(number, who));
         let hello = self.hello();
         outputs.extend(self.frame(number, Frame::Hello(hello)));
         outputs

@@ -11,10 +11,7 @@ use crate::wire::{Ack, Data, Hello};
 
 /// Ann, with bob (2) and carol (3) in her room.
 fn bench() -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    bench.admit(&person(2));
-    bench.admit(&person(3));
-    bench
+    Bench::new(Settings::default(), 2)
 }
 
 fn refused(outputs: &[Output]) -> Vec<&SayError> {

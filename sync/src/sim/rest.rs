@@ -78,10 +78,8 @@ impl World {
         let running = || group.iter().filter_map(|&member| self.replicas[member].engine.as_ref());
         let is_settled = |engine: &Engine| {
             let conversation = engine.conversation();
-            let has_drafts_to_write = || {
-                conversation.drafts().next().is_some() && conversation.graph().is_member(&conversation.me())
-            };
-            conversation.is_settled() && !has_drafts_to_write()
+            let may_write = conversation.graph().is_member(&conversation.me());
+            conversation.is_settled() && !(may_write && conversation.drafts().next().is_some())
         };
         digests.len() <= 1
             && running().all(is_settled)

@@ -6,10 +6,7 @@ use crate::engine::bench::{Bench, START_MS, address, ann, closed, person, proof,
 use crate::engine::{Command, Input, Output, Settings};
 
 fn bench() -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    bench.admit(&person(2));
-    bench.admit(&person(3));
-    bench
+    Bench::new(Settings::default(), 2)
 }
 
 /// Whether somebody who came is there, is served, or why not.
@@ -162,8 +159,7 @@ fn who_is_vouched_for_from_the_creator_on_is_served_before_its_admission_has_com
 fn who_turns_out_to_be_ourselves_is_not_dialled_again() {
     let mut bench = bench();
     bench.command(Command::Dial(address(2)));
-    let (connection, address) = (ConnectionId(2), address(2));
-    bench.handle(Input::Connected { connection, address, dialed: true, proof: proof(2, &ann()) });
+    bench.connected(2, address(2), true, proof(2, &ann()));
     let hello = Hello { store: StoreId([1; 16]), ..bench.hello() };
     assert_eq!(closed(&bench.frame(2, Frame::Hello(hello))), [(2, Some(ByeReason::SelfConnection))]);
     assert!(!bench.pass(60_000).iter().any(|output| matches!(output, Output::Dial(_))));
@@ -178,8 +174,7 @@ fn doubled(numbers: [u64; 2], is_relayed: [bool; 2]) -> Vec<u64> {
     for (number, is_relayed) in numbers.into_iter().zip(is_relayed) {
         let direct = address(number);
         let address = if is_relayed { format!("via/{direct}/{}", "00".repeat(16)) } else { direct };
-        let (connection, proof) = (ConnectionId(number), proof(number, &person(2)));
-        bench.handle(Input::Connected { connection, address, dialed: false, proof });
+        bench.connected(number, address, false, proof(number, &person(2)));
         let hello = bench.hello();
         let outputs = bench.frame(number, Frame::Hello(hello));
         for (number, reason) in closed(&outputs) {
@@ -189,7 +184,7 @@ fn doubled(numbers: [u64; 2], is_relayed: [bool; 2]) -> Vec<u64> {
             ended.push(number);
         }
         let here = told(&outputs).into_iter().filter(|event| matches!(event, Event::PeerHere { .. })).count();
-        assert_eq!(here, usize::from(bench.engine.sessions.contains_key(&connection)));
+        assert_eq!(here, usize::from(bench.engine.sessions.contains_key(&ConnectionId(number))));
     }
     ended
 }

@@ -10,10 +10,7 @@ mod want;
 
 /// Ann, with bob (2) and carol (3) in her room.
 fn bench() -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    bench.admit(&person(2));
-    bench.admit(&person(3));
-    bench
+    Bench::new(Settings::default(), 2)
 }
 
 /// The same after bob said something.

@@ -15,10 +15,7 @@ fn address(number: u16) -> Address {
 /// Ann, at these addresses, with bob (2) and carol (3) in her room.
 fn bench(listening: &[Address]) -> Bench {
     let settings = Settings { seed: [5; 32], listening: listening.to_vec(), learns_addresses: true };
-    let mut bench = Bench::new(settings);
-    bench.admit(&person(2));
-    bench.admit(&person(3));
-    bench
+    Bench::new(settings, 2)
 }
 
 /// The records that were told, with the numbers of the connections.
@@ -106,8 +103,7 @@ fn who_may_not_be_served_is_told_of_no_address() {
 #[test]
 fn who_neither_learns_nor_listens_tells_nothing() {
     assert_eq!(records(&bench(&[]).connect(2, &person(2))), []);
-    let mut bench = Bench::new(Settings { listening: vec![address(1)], ..Settings::default() });
-    bench.admit(&person(2));
+    let mut bench = Bench::new(Settings { listening: vec![address(1)], ..Settings::default() }, 1);
     assert_eq!(records(&bench.connect(2, &person(2))), []);
     let bobs = record(&person(2), 8, START_MS + LIFE_MS, &[address(80)]);
     assert_eq!(pass_on(&mut bench, &bobs), []);

@@ -9,9 +9,7 @@ use crate::limits::LINKS_MAX;
 use crate::wire::{Bye, Frame, Hello};
 
 fn bench(others: u8) -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    (2..2 + others).for_each(|number| drop(bench.admit(&person(number))));
-    bench
+    Bench::new(Settings::default(), others)
 }
 
 fn known<'a>(bench: &'a Bench, address: &str) -> &'a Known {
@@ -119,8 +117,7 @@ fn links_rest_when_all_is_handed_over_and_agreed_on() {
 fn who_let_go_of_each_other_stay_apart_for_half_a_minute_to_a_whole_one() {
     let mut pauses = BTreeSet::new();
     for seed in 0..40 {
-        let mut bench = Bench::new(Settings { seed: [seed; 32], ..Settings::default() });
-        bench.admit(&person(2));
+        let mut bench = Bench::new(Settings { seed: [seed; 32], ..Settings::default() }, 1);
         bench.reach(2, &person(2));
         bench.frame(2, Frame::Bye(Bye::new(ByeReason::EnoughLinks, "")));
         pauses.insert(known(&bench, &address(2)).retry_ms(bench.now.monotonic_ms).unwrap());
@@ -138,8 +135,7 @@ fn who_is_connected_through_a_server_is_dialled_where_it_is() {
     let relayed = format!("via/{}/{}", address(9), "00".repeat(16));
     bench.reach(2, &person(2));
     bench.close(2);
-    let proof = proof(3, &person(2));
-    bench.handle(Input::Connected { connection: ConnectionId(3), address: relayed, dialed: false, proof });
+    bench.connected(3, relayed, false, proof(3, &person(2)));
     let hello = bench.hello();
     let mut outputs = bench.frame(3, Frame::Hello(hello));
     let wait_ms = known(&bench, &address(2)).retry_ms(bench.now.monotonic_ms).unwrap();

@@ -8,9 +8,7 @@ use crate::engine::{Command, Output, Settings};
 
 /// Ann, with so many others in her room, from bob (2) and carol (3) on.
 fn bench(others: u8) -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    (2..2 + others).for_each(|number| drop(bench.admit(&person(number))));
-    bench
+    Bench::new(Settings::default(), others)
 }
 
 /// The same with bob and carol connected, and named what is known of whom.

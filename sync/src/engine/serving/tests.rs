@@ -1,3 +1,5 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use replica::id::{ChainId, EntryId};
 
 use super::*;
@@ -9,9 +11,7 @@ use crate::wire::{Have, Tip, Want, WantChain};
 
 /// Ann, with bob (2) and carol (3) in her room, both there and with all there is.
 fn bench() -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    bench.admit(&person(2));
-    bench.admit(&person(3));
+    let mut bench = Bench::new(Settings::default(), 2);
     bench.meet(2, &person(2));
     bench.meet(3, &person(3));
     bench
@@ -37,16 +37,9 @@ fn data(outputs: &[Output]) -> Vec<(&[u8], u64)> {
 }
 
 /// A text that hardly gets smaller.
-fn noise(seed: u8, bytes: usize) -> String {
-    use sha2::{Digest as _, Sha256};
-    let mut text = String::new();
-    let mut hash = Sha256::digest([seed]);
-    while text.len() < bytes {
-        hash = Sha256::digest(hash);
-        text += &hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    }
-    text.truncate(bytes);
-    text
+fn noise(seed: u64, bytes: usize) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..bytes).filter_map(|_| char::from_digit(rng.next_u32() % 16, 16)).collect()
 }
 
 #[test]
@@ -119,16 +112,14 @@ fn who_passes_on_a_flood_is_slowed_and_not_silenced() {
 /// A log that ends in so many texts of carol's, of so many bytes each, as blocks that are stored; of all of them bob, who
 /// is there alone, has none. Where they begin.
 fn stored(texts: &[&[usize]]) -> (Bench, Vec<StoredBlock>, Position) {
-    let mut bench = Bench::new(Settings::default());
-    bench.admit(&person(2));
-    bench.admit(&person(3));
+    let mut bench = Bench::new(Settings::default(), 2);
     let first = bench.engine.conversation().graph().durable();
     let mut blocks = Vec::new();
     for texts in texts {
         let at = bench.engine.conversation().graph().durable();
         let mut entries = Vec::new();
         for (bytes, seed) in texts.iter().zip(at..) {
-            entries.push(bench.written(&person(3), &noise(u8::try_from(seed).unwrap(), *bytes)));
+            entries.push(bench.written(&person(3), &noise(u64::from(seed), *bytes)));
             let block = bench.block(&entries[entries.len() - 1..]);
             bench.command(Command::Import(block));
         }

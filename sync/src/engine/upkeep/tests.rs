@@ -8,10 +8,7 @@ use crate::wire::{Ack, Want};
 
 /// Ann, with bob (2) and carol (3) in her room.
 fn bench() -> Bench {
-    let mut bench = Bench::new(Settings::default());
-    bench.admit(&person(2));
-    bench.admit(&person(3));
-    bench
+    Bench::new(Settings::default(), 2)
 }
 
 /// Who was pinged, and whether we rested.
@@ -100,13 +97,12 @@ fn who_lacks_nothing_is_told_so_as_soon_as_nothing_is_under_way() {
 
 #[test]
 fn it_slept_if_one_clock_went_on_without_the_other_or_what_was_due_is_long_past() {
-    let bench = bench();
+    let mut bench = bench();
     let (monotonic_ms, wall_ms) = (bench.engine.now.monotonic_ms, bench.engine.now.wall_ms);
     let after = |monotonic, wall| Now { monotonic_ms: monotonic_ms + monotonic, wall_ms: wall_ms + wall };
     assert!(!bench.engine.has_slept(after(1_000, 11_000)) && bench.engine.has_slept(after(1_000, 11_001)));
     assert!(!bench.engine.has_slept(after(100_000, 100_000)), "nothing was due");
     assert!(!bench.engine.has_slept(Now { monotonic_ms, wall_ms: 0 }));
-    let mut bench = bench;
     bench.engine.waits_until_ms = Some(monotonic_ms + 5_000);
     assert!(!bench.engine.has_slept(after(15_000, 0)) && bench.engine.has_slept(after(15_001, 0)));
 }
