@@ -48,7 +48,8 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut options = config.options(Role::Serves);
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
     options.attended = is_person;
-    let options = Options { nick: home.nick(), ..options };
+    // A name that nobody gave now is not set anew: in this room, or by another home, it may be another one by now.
+    let options = Options { nick: config.nick.clone(), ..options };
     let mut signals = Signals::listen()?;
     let mut shown = last_screen(config, is_person, &mut home);
     let client = match &mut shown {

@@ -86,6 +86,25 @@ fn a_key_carried_by_file_makes_two_homes_of_one_member() {
 }
 
 #[test]
+fn a_second_home_where_nobody_named_a_name_leaves_the_room_s_alone() {
+    let (ann, second) = (Home::new("ann"), Home::new(""));
+    let ticket = ann.invite();
+    let file = ann.path().with_file_name("ann.key");
+    let file = file.to_str().unwrap();
+    assert!(with(&ann, "swordfish", "", &["identity", "export", file]).status.success());
+    assert!(with(&second, "swordfish", "", &["identity", "import", file]).status.success());
+    second.ok(&["--offline", "join", &ticket]);
+    meet(&second, &ann);
+    let chat = second.run_with(&["--offline"], "hi\n");
+    assert!(chat.status.success(), "{}", describe(&chat));
+    meet(&second, &ann);
+    for home in [&ann, &second] {
+        let members = home.ok(&["--offline", "--json", "members"]);
+        assert!(members.contains(r#""nick":"ann""#), "{members}");
+    }
+}
+
+#[test]
 fn a_key_is_not_imported_over_another() {
     let (ann, bob) = two();
     let file = ann.path().with_file_name("ann.key");

@@ -24,7 +24,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// An empty one.
+    /// An empty one. Without a nick, none is named on the command line.
     pub(crate) fn new(nick: &'static str) -> Self {
         Self::within(&std::env::temp_dir(), nick)
     }
@@ -47,7 +47,11 @@ impl Home {
     /// The program with these arguments, in this home, not started yet.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_replica"));
-        command.arg("--home").arg(self.path()).args(["--nick", self.nick, "--no-input"]).args(args);
+        command.arg("--home").arg(self.path()).arg("--no-input");
+        if !self.nick.is_empty() {
+            command.args(["--nick", self.nick]);
+        }
+        command.args(args);
         for variable in [
             "REPLICA_PEER",
             "REPLICA_RENDEZVOUS",

@@ -23,14 +23,6 @@ impl Opened {
             Self::There(_) => None,
         }
     }
-
-    /// What the home's owner is called, if we have the home.
-    pub(crate) fn nick(&self) -> Option<String> {
-        match self {
-            Self::Here(home) => home.state().nick.clone(),
-            Self::There(config) => config.nick.clone(),
-        }
-    }
 }
 
 /// Opens the home that was named, and the room, if one was.
