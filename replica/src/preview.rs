@@ -4,7 +4,7 @@
 //! here. So a preview is shown and never admitted. PROTOCOL.md has the layout byte by byte.
 
 use crate::entry::{Entry, Record};
-use crate::id::{EntryId, RoomId};
+use crate::id::{ChainId, EntryId, RoomId};
 use crate::identity::Signature;
 use crate::limits::{PREVIEW_BYTES_MAX, PREVIEW_ENTRIES_MAX};
 
@@ -68,11 +68,13 @@ pub fn decode(bytes: &[u8], room: &RoomId) -> Result<Vec<Entry>, PreviewError> {
         let record = Record::from_bytes(record).map_err(|_| PreviewError)?;
         entries.push(Entry::new(record, room, signature).map_err(|_| PreviewError)?);
     }
-    let mut vouched: Vec<EntryId> = Vec::new();
+    // An author's signature speaks for the entries of its own chain alone: what it names as the one before may be anybody's.
+    let mut vouched: Vec<(EntryId, ChainId, u32)> = Vec::new();
     let mut authentic: Vec<Entry> = Vec::new();
     for entry in entries.into_iter().rev() {
-        if vouched.contains(&entry.id()) || entry.is_signed() {
-            vouched.extend(entry.record().previous);
+        let Record { chain, seq, previous, .. } = *entry.record();
+        if vouched.contains(&(entry.id(), chain, seq)) || entry.is_signed() {
+            vouched.extend(previous.map(|previous| (previous, chain, seq - 1)));
             authentic.push(entry);
         }
     }

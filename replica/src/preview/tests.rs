@@ -80,3 +80,27 @@ fn what_is_no_preview_is_refused() {
     assert!(decode(&pack(&one.repeat(PREVIEW_ENTRIES_MAX)), &room).is_ok());
     assert_eq!(decode(&pack(&one.repeat(PREVIEW_ENTRIES_MAX + 1)), &room), Err(PreviewError));
 }
+
+#[test]
+fn a_signature_vouches_for_nobody_else_s_words() {
+    let mut world = World::new();
+    let said = talk(&mut world, 4);
+    // Never said, under the name of who wrote said[2]; named by said[3]'s author as what comes before their own words.
+    let put = |record: &Record| Entry::new(record.clone(), &world.room, None).unwrap();
+    let record = |of: &Entry| Record { body: b"never said".to_vec(), ..of.record().clone() };
+    let forged = put(&record(&said[2]));
+    let liar = crate::testing::person(1);
+    let mut named = said[3].record().clone();
+    assert_eq!(named.chain.author, liar.key());
+    named.previous = Some(forged.id());
+    for seq in [named.seq, forged.record().seq + 1] {
+        let named = Entry::sign(Record { seq, ..named.clone() }, &world.room, &liar).unwrap();
+        assert_eq!(decode(&encode(&[forged.clone(), named.clone()]), &world.room).unwrap(), [named]);
+    }
+    // Nor for an entry that stands elsewhere in its own chain.
+    let far = put(&Record { seq: said[3].record().seq + 5, ..record(&said[3]) });
+    let mut named = said[3].record().clone();
+    named.previous = Some(far.id());
+    let named = Entry::sign(named, &world.room, &liar).unwrap();
+    assert_eq!(decode(&encode(&[far, named.clone()]), &world.room).unwrap(), [named]);
+}

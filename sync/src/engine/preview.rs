@@ -64,7 +64,7 @@ impl Engine {
         let graph = self.conversation.graph();
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         let has_more = u64::from(graph.len()) < session.hello.map_or(0, |hello| hello.entries);
-        if std::mem::replace(&mut session.was_previewed, true) || !has_more {
+        if std::mem::replace(&mut session.was_previewed, true) || !has_more || !session.is_served {
             return;
         }
         let Ok(entries) = preview::decode(bytes, &graph.room()) else {
