@@ -46,6 +46,9 @@ pub const RENDEZVOUS_PER_SOURCE_MAX: usize = 512;
 /// Tags of one connection: two for each of the most rooms that somebody has open.
 pub const RENDEZVOUS_TAGS_PER_CLIENT_MAX: usize = 128;
 
+/// Slots of one connection: a program needs one.
+pub const RENDEZVOUS_SLOTS_PER_CLIENT_MAX: usize = 8;
+
 /// Connections to a server in all.
 pub const RENDEZVOUS_CONNECTIONS_MAX: usize = 16_384;
 

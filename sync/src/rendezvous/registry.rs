@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::discovery::Tag;
 use crate::limits::{
     RECORD_LIFE, RENDEZVOUS_PER_SOURCE_MAX, RENDEZVOUS_PER_TAG_MAX, RENDEZVOUS_RECORDS_MAX,
-    RENDEZVOUS_TAGS_PER_CLIENT_MAX,
+    RENDEZVOUS_SLOTS_PER_CLIENT_MAX, RENDEZVOUS_TAGS_PER_CLIENT_MAX,
 };
 use crate::penalty::subscriber;
 use crate::rendezvous::Slot;
@@ -70,6 +70,10 @@ impl Registry {
         if before.is_none() {
             self.make_room(tag, source, now_ms)?;
         }
+        let own = self.clients.get(&client).map(|concerns| &concerns.slots);
+        if own.is_some_and(|own| own.len() >= RENDEZVOUS_SLOTS_PER_CLIENT_MAX && !own.contains(&slot)) {
+            return Err(Full);
+        }
         self.watch(client, tag)?;
         self.slots.insert(slot, (client, source));
         self.clients.entry(client).or_default().slots.insert(slot);
@@ -123,7 +127,11 @@ impl Registry {
     /// A connection ended: nobody is told or called by it any more. What it left stays for its time.
     pub(super) fn leave(&mut self, client: Client) {
         let Concerns { watched, slots } = self.clients.remove(&client).unwrap_or_default();
-        self.slots.retain(|slot, (owner, _)| *owner != client || !slots.contains(slot));
+        for slot in slots {
+            if self.client(&slot) == Some(client) {
+                self.slots.remove(&slot);
+            }
+        }
         for tag in watched {
             if let Some(watchers) = self.watchers.get_mut(&tag) {
                 watchers.remove(&client);

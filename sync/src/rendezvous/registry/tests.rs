@@ -3,7 +3,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Client, Full, Registry};
 use crate::limits::millis;
 use crate::limits::{
-    RECORD_LIFE, RENDEZVOUS_PER_SOURCE_MAX, RENDEZVOUS_PER_TAG_MAX, RENDEZVOUS_TAGS_PER_CLIENT_MAX,
+    RECORD_LIFE, RENDEZVOUS_PER_SOURCE_MAX, RENDEZVOUS_PER_TAG_MAX, RENDEZVOUS_SLOTS_PER_CLIENT_MAX,
+    RENDEZVOUS_TAGS_PER_CLIENT_MAX,
 };
 use crate::rendezvous::Slot;
 
@@ -86,8 +87,8 @@ fn whoever_fills_a_tag_crowds_out_itself() {
     announce(&mut registry, 1, tag(1), 0).unwrap();
     announce(&mut registry, 2, tag(1), 0).unwrap();
     for number in 0..3 * RENDEZVOUS_PER_TAG_MAX {
-        let at = (tag(1), slot(1_000 + number));
-        registry.announce((Client(3), source(3)), at, vec![3], 1).unwrap();
+        let (client, at) = (Client(1_000 + number as u64), (tag(1), slot(1_000 + number)));
+        registry.announce((client, source(3)), at, vec![3], 1).unwrap();
     }
     assert_eq!(registry.len(), RENDEZVOUS_PER_TAG_MAX);
     let found = found(&registry, 9, tag(1));
@@ -101,7 +102,7 @@ fn one_source_and_one_connection_have_so_much_and_no_more() {
         registry.announce((Client(client), source(1)), (tag(number), slot(number)), vec![1], 0)
     };
     for number in 0..RENDEZVOUS_PER_SOURCE_MAX {
-        leave((number / RENDEZVOUS_TAGS_PER_CLIENT_MAX) as u64, number).unwrap();
+        leave((number / RENDEZVOUS_SLOTS_PER_CLIENT_MAX) as u64, number).unwrap();
     }
     assert_eq!(leave(900, 100_000), Err(Full));
     let mut registry = Registry::default();
@@ -110,4 +111,21 @@ fn one_source_and_one_connection_have_so_much_and_no_more() {
     }
     assert_eq!(registry.watch(Client(1), tag(RENDEZVOUS_TAGS_PER_CLIENT_MAX)), Err(Full));
     registry.watch(Client(1), tag(0)).unwrap();
+}
+
+#[test]
+fn one_connection_takes_only_so_many_slots_and_gives_them_back() {
+    let mut registry = Registry::default();
+    let by = (Client(1), source(1));
+    for number in 0..RENDEZVOUS_SLOTS_PER_CLIENT_MAX {
+        assert_eq!(registry.announce(by, (tag(1), slot(number)), vec![1], 0), Ok(true));
+    }
+    let more = slot(RENDEZVOUS_SLOTS_PER_CLIENT_MAX);
+    assert_eq!(registry.announce(by, (tag(1), more), vec![1], 0), Err(Full));
+    assert_eq!(registry.announce(by, (tag(2), slot(0)), vec![1], 0), Ok(true), "one it has");
+    assert_eq!(registry.slots.len(), RENDEZVOUS_SLOTS_PER_CLIENT_MAX);
+    // Another connection from there has taken one of them over.
+    registry.announce((Client(2), source(1)), (tag(1), slot(3)), vec![1], 0).unwrap();
+    registry.leave(Client(1));
+    assert_eq!(registry.slots.keys().collect::<Vec<_>>(), [&slot(3)]);
 }
