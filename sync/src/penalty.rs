@@ -175,15 +175,24 @@ impl Penalties {
         &self.refusals
     }
 
-    /// Counts a refusal and charges the address, and the author if it is theirs. True if either is banned for it.
-    pub fn charge(&mut self, refused: Refused, ip: IpAddr, author: Option<&AuthorKey>, now_ms: u64) -> bool {
+    /// Counts a refusal and charges the address, if it is theirs who did it, and the author likewise. True if either is
+    /// banned for it.
+    pub fn charge(
+        &mut self,
+        refused: Refused,
+        ip: Option<IpAddr>,
+        author: Option<&AuthorKey>,
+        now_ms: u64,
+    ) -> bool {
         self.refusals.0[refused as usize] += 1;
         let debt = refused.debt();
         if debt.is_zero() {
             return false;
         }
-        let lenience = if ip.to_canonical().is_loopback() { LOOPBACK_LENIENCE } else { 1 };
-        let is_banned = charge(&mut self.addresses, subscriber(ip), debt / lenience, now_ms);
+        let is_banned = ip.is_some_and(|ip| {
+            let lenience = if ip.to_canonical().is_loopback() { LOOPBACK_LENIENCE } else { 1 };
+            charge(&mut self.addresses, subscriber(ip), debt / lenience, now_ms)
+        });
         let author = author.filter(|_| refused.is_of_author());
         author.is_some_and(|author| charge(&mut self.authors, *author, debt, now_ms)) || is_banned
     }

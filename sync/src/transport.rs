@@ -292,7 +292,7 @@ impl Transport {
             TransportEvent::Closed { id, reason } => {
                 let slot = self.slots.remove(id)?;
                 if let Some(refused) = reason.refused() {
-                    self.door.refuse(refused, slot.address, slot.author.as_ref());
+                    self.door.refuse(refused, slot.from(), slot.author.as_ref());
                 }
                 Some(event)
             }
@@ -313,7 +313,7 @@ impl Transport {
         };
         let id = self.tasks.remove(&task)?;
         let slot = self.slots.remove(&id)?;
-        let (address, dialed) = (slot.address, slot.dialed);
+        let (address, dialed, from) = (slot.address, slot.dialed, slot.from());
         match outcome {
             Ok(Greeting { socket, established, .. }) if self.door.is_banned(&established.peer) => {
                 self.send_away(
@@ -322,7 +322,7 @@ impl Transport {
                     ByeReason::Protocol,
                     "broke the protocol too often",
                 );
-                self.door.refuse(Refused::Banned, address, None);
+                self.door.refuse(Refused::Banned, from, None);
                 let failed = TransportEvent::DialFailed { id, address, error: DialError::Banned };
                 Some(if dialed { failed } else { TransportEvent::Refused })
             }
@@ -332,11 +332,11 @@ impl Transport {
             }
             Ok(Greeting { socket, established, .. }) => {
                 self.send_away(socket, established.channel, ByeReason::Busy, "too many connections");
-                self.door.refuse(Refused::Crowded, address, None);
+                self.door.refuse(Refused::Crowded, from, None);
                 Some(TransportEvent::Refused)
             }
             Err(Failure::Received(refused)) => {
-                self.door.refuse(refused, address, None);
+                self.door.refuse(refused, from, None);
                 Some(TransportEvent::Refused)
             }
             Err(Failure::Dialed(error)) if dialed => Some(TransportEvent::DialFailed { id, address, error }),

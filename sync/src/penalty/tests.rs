@@ -14,7 +14,7 @@ fn millis(duration: Duration) -> u64 {
 fn check(refused: Refused, ip: IpAddr, times: u32) -> (Verdict, bool) {
     let mut penalties = Penalties::default();
     for _ in 0..times {
-        penalties.charge(refused, ip, Some(&AUTHOR), 1_000);
+        penalties.charge(refused, Some(ip), Some(&AUTHOR), 1_000);
     }
     assert_eq!(penalties.refusals().count(refused), u64::from(times));
     assert_eq!(penalties.of_address(OTHER, 1_000), Verdict::Welcome);
@@ -60,14 +60,14 @@ fn a_ban_ends_by_itself_and_is_not_made_longer_by_trying() {
     let mut penalties = Penalties::default();
     let mut bans = 0;
     for _ in 0..10_000 {
-        bans += u32::from(penalties.charge(Refused::NoRoom, HOST, None, 0));
+        bans += u32::from(penalties.charge(Refused::NoRoom, Some(HOST), None, 0));
     }
     assert_eq!(bans, 1);
     let end = millis(DEBT_BANNED - DEBT_FORGIVEN);
     assert_eq!(penalties.of_address(HOST, end - 1), Verdict::Banned);
     assert_eq!(penalties.of_address(HOST, end), Verdict::Welcome);
     // It has had its warning, and goes on from there.
-    penalties.charge(Refused::NoRoom, HOST, None, end);
+    penalties.charge(Refused::NoRoom, Some(HOST), None, end);
     assert!(matches!(penalties.of_address(HOST, end), Verdict::Slowed(_)));
 }
 
@@ -78,8 +78,8 @@ fn who_dials_the_wrong_room_with_pauses_is_never_slowed() {
     for attempt in 0..1_000u32 {
         assert_eq!(penalties.of_address(HOST, now), Verdict::Welcome, "attempt {attempt}");
         // Once for the room, once to knock.
-        penalties.charge(Refused::NoRoom, HOST, None, now);
-        penalties.charge(Refused::NoRoom, HOST, None, now);
+        penalties.charge(Refused::NoRoom, Some(HOST), None, now);
+        penalties.charge(Refused::NoRoom, Some(HOST), None, now);
         now += 250 << attempt.min(7);
     }
 }
@@ -88,13 +88,13 @@ fn who_dials_the_wrong_room_with_pauses_is_never_slowed() {
 fn of_too_many_sources_those_that_owe_least_are_forgotten() {
     let mut penalties = Penalties::default();
     for _ in 0..5 {
-        penalties.charge(Refused::NotValid, HOST, Some(&AUTHOR), 0);
+        penalties.charge(Refused::NotValid, Some(HOST), Some(&AUTHOR), 0);
     }
     for number in 0..3 * u32::try_from(SOURCES_MAX).unwrap() {
         let ip = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number));
         let mut author = [0; 32];
         author[..4].copy_from_slice(&number.to_be_bytes());
-        penalties.charge(Refused::NotValid, ip, Some(&AuthorKey(author)), u64::from(number));
+        penalties.charge(Refused::NotValid, Some(ip), Some(&AuthorKey(author)), u64::from(number));
     }
     assert_eq!((penalties.addresses.len(), penalties.authors.len()), (SOURCES_MAX, SOURCES_MAX));
     assert_eq!(penalties.of_address(HOST, 10_000), Verdict::Banned);

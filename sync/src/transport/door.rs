@@ -44,10 +44,16 @@ impl Door {
         matches!(peer, Peer::Member(_, proof) if self.penalties.is_banned(&proof.author, self.now_ms()))
     }
 
-    /// Counts and charges a refusal, and writes it into the log unless there were many in this second.
-    pub(super) fn refuse(&mut self, refused: Refused, address: SocketAddr, author: Option<&AuthorKey>) {
+    /// Counts and charges a refusal, and writes it into the log unless there were many in this second. The server between
+    /// is not charged for whom it joins.
+    pub(super) fn refuse(
+        &mut self,
+        refused: Refused,
+        (address, relayed): (SocketAddr, bool),
+        author: Option<&AuthorKey>,
+    ) {
         let now_ms = self.now_ms();
-        if self.penalties.charge(refused, address.ip(), author, now_ms) {
+        if self.penalties.charge(refused, (!relayed).then(|| address.ip()), author, now_ms) {
             tracing::info!(%address, reason = refused.name(), "banned for a while");
         }
         if now_ms / 1_000 != self.second {
@@ -74,7 +80,7 @@ impl Transport {
     /// connection is closed for it.
     pub fn charge(&mut self, id: ConnectionId, refused: Refused) {
         if let Some(slot) = self.slots.get(&id) {
-            self.door.refuse(refused, slot.address, slot.author.as_ref());
+            self.door.refuse(refused, slot.from(), slot.author.as_ref());
         }
     }
 
@@ -84,7 +90,7 @@ impl Transport {
         self.greet(address, false, async move { greeting::receive(socket, &answers, time).await })
     }
 
-    /// Takes a call that waits at a server. It counts as a connection from there.
+    /// Takes a call that waits at a server. What is held against an address is not asked: who calls has another.
     pub(crate) fn pick_up(&mut self, ring: Ring) {
         let (answers, limits) = (Arc::clone(&self.answers), self.limits);
         let address = ring.server;
@@ -116,16 +122,17 @@ impl Transport {
     ) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let pause = match self.door.penalties.of_address(address.ip(), self.door.now_ms()) {
-            Verdict::Welcome => None,
-            Verdict::Slowed(pause) => Some(pause),
-            Verdict::Banned => {
-                self.door.refuse(Refused::Banned, address, None);
+            Verdict::Slowed(pause) if !relayed => Some(pause),
+            Verdict::Banned if !relayed => {
+                self.door.refuse(Refused::Banned, (address, relayed), None);
                 return true;
             }
+            _ => None,
         };
         let max = if address.ip().is_loopback() { self.limits.per_loopback } else { self.limits.per_address };
-        if self.slots.values().filter(|slot| is_near(slot, address)).count() >= max {
-            self.door.refuse(Refused::Crowded, address, None);
+        let is_near = |slot: &&Slot| !slot.relayed && is_near(slot, address);
+        if !relayed && self.slots.values().filter(is_near).count() >= max {
+            self.door.refuse(Refused::Crowded, (address, relayed), None);
             return true;
         }
         let is_full = self.strangers().count() >= self.limits.handshakes;
@@ -150,15 +157,22 @@ impl Transport {
         let near = |slot: &Slot| self.strangers().filter(|(_, other)| is_near(other, slot.address)).count();
         // Of equals the first, which is the oldest.
         let crowd = self.strangers().rev().max_by_key(|(_, slot)| near(slot));
-        if let Some((id, address)) = crowd.map(|(id, slot)| (*id, slot.address)) {
+        if let Some((id, from)) = crowd.map(|(id, slot)| (*id, slot.from())) {
             self.close(id, None);
-            self.door.refuse(Refused::Crowded, address, None);
+            self.door.refuse(Refused::Crowded, from, None);
         }
     }
 
     /// Those who are in their handshake with us.
     fn strangers(&self) -> impl DoubleEndedIterator<Item = (&ConnectionId, &Slot)> {
         self.slots.iter().filter(|(_, slot)| !slot.dialed && !slot.is_open())
+    }
+}
+
+impl Slot {
+    /// Where it comes from, and whether that is a server between.
+    pub(super) fn from(&self) -> (SocketAddr, bool) {
+        (self.address, self.relayed)
     }
 }
 

@@ -123,3 +123,19 @@ async fn a_crowd_makes_place_for_itself() {
     };
     tokio::join!(slow, connected(&mut transport));
 }
+
+#[tokio::test]
+async fn a_server_between_is_not_charged_for_whom_it_joins() {
+    let (mut transport, address) = listening(TransportLimits::default());
+    let charge = |transport: &mut Transport, relayed| {
+        (0..1_000).for_each(|_| transport.door.refuse(Refused::Handshake, (address, relayed), None));
+    };
+    charge(&mut transport, true);
+    let _raw = tokio::join!(Raw::connect(address, offer(1), 100), connected(&mut transport));
+    charge(&mut transport, false);
+    let error = tokio::select! {
+        error = dial_error(offer(2), address, TransportLimits::default()) => error,
+        event = next_but_refusals(&mut transport) => panic!("{event:?}"),
+    };
+    assert_eq!(error, DialError::RoomRefused);
+}
