@@ -67,6 +67,8 @@ pub enum DecodeError {
         chain: ChainId,
         /// With this seq.
         seq: u32,
+        /// The first half of its id.
+        prefix: [u8; 16],
     },
     /// One of its records is not canonical.
     #[error(transparent)]

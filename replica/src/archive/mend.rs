@@ -155,7 +155,7 @@ impl Salvage {
         work.reverse();
         while let Some(block) = work.pop() {
             match block::decode(&block, &self.graph.room(), &self.graph) {
-                Err(DecodeError::Unresolved { chain, seq }) => {
+                Err(DecodeError::Unresolved { chain, seq, .. }) => {
                     self.waiting.entry((chain, seq)).or_default().push(block);
                 }
                 // By its hash it is a block, but of another version, or of something else.

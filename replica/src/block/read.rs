@@ -132,13 +132,19 @@ fn outside(
     let last = chains.len().saturating_sub(1);
     let chain = column(count, || reader.at_most(last, "outside chain"))?;
     let seq = column(count, || u32::try_from(reader.integer()?).map_err(|_| DecodeError::Malformed("seq")))?;
-    let resolve = |(chain, seq): (usize, u32)| {
+    let prefix: Vec<[u8; 16]> = column(count, || reader.array())?;
+    // Repetition is small once compressed, and each is looked up.
+    let mut named = HashSet::with_capacity(count);
+    let resolve = |((chain, seq), prefix): ((usize, u32), [u8; 16])| {
         let chain = *chains.get(chain).ok_or(DecodeError::Malformed("outside chain"))?;
-        let prefix = reader.array()?;
-        let id = references.find(&chain, seq, &prefix).ok_or(DecodeError::Unresolved { chain, seq })?;
+        if !named.insert((chain, seq, prefix)) {
+            return Err(DecodeError::Malformed("repeated entry outside"));
+        }
+        let unresolved = DecodeError::Unresolved { chain, seq, prefix };
+        let id = references.find(&chain, seq, &prefix).ok_or(unresolved)?;
         Ok(Outside { chain, seq, id })
     };
-    chain.into_iter().zip(seq).map(resolve).collect()
+    chain.into_iter().zip(seq).zip(prefix).map(resolve).collect()
 }
 
 /// The inverse of the writer's integer, for the entry at `index` of a block with so many entries outside.

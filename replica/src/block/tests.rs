@@ -86,7 +86,7 @@ fn what_a_block_builds_on_must_be_here() {
     let refused = decode(&block, &world.room, &empty);
     let expected = chain(0, 1);
     assert!(
-        matches!(refused, Err(DecodeError::Unresolved { chain, seq: 2 }) if chain == expected),
+        matches!(refused, Err(DecodeError::Unresolved { chain, seq: 2, .. }) if chain == expected),
         "{refused:?}"
     );
     let mut other = World::new();
@@ -394,4 +394,22 @@ fn a_block_whose_entries_name_all_they_may_can_be_cut_to_any_tails() {
     let most = most(&world);
     assert!(most > 700);
     check_cuts(&world, &world.log[..most]);
+}
+
+#[test]
+fn an_entry_outside_is_named_once() {
+    let world = World::new();
+    let root = &world.log[0];
+    let outside = |rows: usize| {
+        let (seqs, halves) = (vec![1; rows], root.id().0[..16].repeat(rows));
+        let rows = u64::try_from(rows).unwrap();
+        let chain = root.record().chain.to_bytes();
+        let forger = Forger::default().integers(&[0, 1]).bytes(&chain).integers(&[rows]);
+        let forger = forger.integers(&vec![0; seqs.len()]).integers(&seqs).bytes(&halves);
+        let bytes = [&[PLAIN], forger.0.as_slice()].concat();
+        decode(&bytes, &world.room, &world.graph)
+    };
+    assert_eq!(outside(1).unwrap(), []);
+    let refused = outside(2);
+    assert!(matches!(refused, Err(DecodeError::Malformed("repeated entry outside"))), "{refused:?}");
 }

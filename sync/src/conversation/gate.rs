@@ -13,6 +13,9 @@ use crate::conversation::{ConnectionId, Conversation, Origin, Unit};
 use crate::limits::{LIVE_ENTRIES_MAX, PENDING_BYTES_MAX, PENDING_TOTAL_BYTES_MAX};
 use crate::penalty::Refused;
 
+#[cfg(test)]
+mod tests;
+
 /// How a block came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockKind {
@@ -65,31 +68,40 @@ struct Waiting {
     frame: u64,
     kind: BlockKind,
     bytes: Vec<u8>,
+    /// How often it was read already, and something was missing.
+    tries: u32,
 }
 
-/// Frames that wait for an entry they build on, by its chain and seq. Bounded in bytes; what does not fit is forgotten,
-/// and asked for again when digests stay unequal.
+/// An entry that a frame may wait for: its chain, seq, and the first half of its id.
+type Cause = (ChainId, u32, [u8; 16]);
+
+/// Frames that wait for an entry they build on. Bounded in bytes, and in how often one is read; what does not fit is
+/// forgotten, and asked for again when digests stay unequal.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    waiting: BTreeMap<(ChainId, u32), Vec<Waiting>>,
+    waiting: BTreeMap<Cause, Vec<Waiting>>,
     bytes: usize,
     by_peer: BTreeMap<ConnectionId, usize>,
 }
 
 impl Pool {
-    fn put(&mut self, key: (ChainId, u32), frame: Waiting) {
+    fn put(&mut self, cause: Cause, mut frame: Waiting) {
+        frame.tries += 1;
         let size = frame.bytes.len();
         let of_peer = self.by_peer.entry(frame.connection).or_default();
-        if *of_peer + size > PENDING_BYTES_MAX || self.bytes + size > PENDING_TOTAL_BYTES_MAX {
+        if frame.tries > TRIES_MAX
+            || *of_peer + size > PENDING_BYTES_MAX
+            || self.bytes + size > PENDING_TOTAL_BYTES_MAX
+        {
             return;
         }
         *of_peer += size;
         self.bytes += size;
-        self.waiting.entry(key).or_default().push(frame);
+        self.waiting.entry(cause).or_default().push(frame);
     }
 
-    fn take(&mut self, key: (ChainId, u32)) -> Vec<Waiting> {
-        let frames = self.waiting.remove(&key).unwrap_or_default();
+    fn take(&mut self, cause: &Cause) -> Vec<Waiting> {
+        let frames = self.waiting.remove(cause).unwrap_or_default();
         for frame in &frames {
             self.bytes -= frame.bytes.len();
             if let Some(of_peer) = self.by_peer.get_mut(&frame.connection) {
@@ -120,13 +132,13 @@ impl Conversation {
         bytes: Vec<u8>,
     ) -> Received {
         let mut received = Received::default();
-        let mut work = vec![Waiting { connection, frame, kind, bytes }];
+        let mut work = vec![Waiting { connection, frame, kind, bytes, tries: 0 }];
         while let Some(next) = work.pop() {
             let (from, number) = (next.connection, next.frame);
             match self.take_block(next) {
                 Ok(Some(new)) => {
                     received.taken.push((from, number, new.len()));
-                    new.into_iter().for_each(|key| work.extend(self.pool.take(key)));
+                    new.iter().for_each(|cause| work.extend(self.pool.take(cause)));
                 }
                 Ok(None) => {}
                 Err(offence) => received.offences.push((from, offence)),
@@ -146,12 +158,12 @@ impl Conversation {
         self.pool.forget(connection);
     }
 
-    /// The chains and seqs of the new entries, now staged; none if the block waits.
-    fn take_block(&mut self, waiting: Waiting) -> Result<Option<Vec<(ChainId, u32)>>, Offence> {
+    /// What may be waited for of the new entries, now staged; none if the block waits.
+    fn take_block(&mut self, waiting: Waiting) -> Result<Option<Vec<Cause>>, Offence> {
         let entries = match block::decode(&waiting.bytes, &self.graph.room(), &self.graph) {
             Ok(entries) => entries,
-            Err(DecodeError::Unresolved { chain, seq }) => {
-                self.pool.put((chain, seq), waiting);
+            Err(DecodeError::Unresolved { chain, seq, prefix }) => {
+                self.pool.put((chain, seq, prefix), waiting);
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),
@@ -178,12 +190,12 @@ impl Conversation {
         for (entry, at) in new.iter().zip(first..) {
             self.members.apply(entry, self.graph.key(at));
         }
-        let keys = new.iter().map(|entry| (entry.record().chain, entry.record().seq)).collect();
+        let causes = new.iter().map(cause).collect();
         let block = (new.len() == all && waiting.kind == BlockKind::Data).then_some(waiting.bytes);
         let block = block.or_else(|| self.recut(&new, waiting.kind));
         let origin = Origin::Peer(waiting.connection, waiting.frame);
         self.staged.push_back(Unit { entries: new, first, block, origin });
-        Ok(Some(keys))
+        Ok(Some(causes))
     }
 
     /// A block of the new entries of one that overlapped what is here. Per chain they are a tail, so the signatures
@@ -194,6 +206,16 @@ impl Conversation {
             BlockKind::Data => block::encode(new, false, &self.graph).ok(),
         }
     }
+}
+
+/// How often a frame is read of which something is missing. Frames come in an order in which what they build on is
+/// before them: those that wait for many others, one after the other, are made for that.
+const TRIES_MAX: u32 = 16;
+
+fn cause(entry: &Entry) -> Cause {
+    let mut prefix = [0; 16];
+    prefix.copy_from_slice(&entry.id().0[..16]);
+    (entry.record().chain, entry.record().seq, prefix)
 }
 
 /// From so many entries on, their signatures are checked while they are admitted. Admission takes as long as the
