@@ -90,7 +90,10 @@ pub fn reached(store: &dyn Store, name: &[u8]) -> Result<Option<Position>, Store
 /// When the store fails; the document is then there in full or not at all.
 pub fn forget(store: &mut dyn Store, name: &[u8]) -> Result<(), StoreError> {
     check_name(name)?;
-    store.commit(&[Write::Delete { key: pointer_key(name) }])?;
+    let key = pointer_key(name);
+    if store.get(&key)?.is_some() {
+        store.commit(&[Write::Delete { key }])?;
+    }
     sweep(store, name, None)
 }
 

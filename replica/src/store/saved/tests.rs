@@ -155,3 +155,12 @@ fn whichever_call_fails_the_old_document_or_the_new_one_is_there() {
 fn without_the_sync_an_acknowledged_document_would_be_lost() {
     assert!(loses_a_save(true));
 }
+
+#[test]
+fn to_forget_what_is_not_there_writes_nothing() {
+    let mut store = MemoryStore::new();
+    save(&mut store, b"week", &sample(1, 9_000), 5).unwrap();
+    let before = store.calls();
+    forget(&mut store, b"day").unwrap();
+    assert_eq!(store.calls() - before, 2, "the pointer is looked for, and parts are");
+}
