@@ -126,8 +126,8 @@ impl Graph {
     /// The entries of a durable tip's chain above the first of `from` that lies below it, ascending; the whole chain
     /// up to the tip when `from` is empty. None when no entry of `from` lies below the tip, or the tip is not here.
     ///
-    /// Of a forked chain it ends as well where another branch of it was gone down already: whoever asks for very many
-    /// branches has their common way walked once.
+    /// It ends as well where the chain was gone down already: whoever asks for very many entries of one chain, or branches
+    /// of it, has their common way walked once.
     #[must_use]
     pub fn segment(
         &self,
@@ -136,16 +136,20 @@ impl Graph {
         was_walked: impl Fn(Position) -> bool,
     ) -> Option<Vec<Position>> {
         let tip = self.position(tip).filter(|&at| at < self.durable)?;
-        let stops: Vec<Position> = from.iter().filter_map(|id| self.position(id)).collect();
         let (line, end) = (self.nodes[tip as usize].chain, self.seq(tip) as usize);
+        let is_below = |stop: &Position| {
+            let node = &self.nodes[*stop as usize];
+            node.chain == line && node.seq as usize <= end
+        };
+        let stops: Vec<Position> = from.iter().filter_map(|id| self.position(id)).filter(is_below).collect();
+        if stops.is_empty() && !from.is_empty() {
+            return None;
+        }
         let chain = &self.chains[line as usize];
         if chain.forks.is_empty() {
-            // One line: no need to go down it entry by entry.
-            let of_chain =
-                stops.iter().map(|&stop| &self.nodes[stop as usize]).filter(|node| node.chain == line);
-            let start = of_chain.map(|node| node.seq as usize).filter(|&seq| seq <= end).max();
-            let start = start.or(from.is_empty().then_some(0))?;
-            return Some(chain.by_seq[start..end].to_vec());
+            let start = stops.iter().map(|&stop| self.seq(stop) as usize).max().unwrap_or(0);
+            let new = chain.by_seq[start..end].iter().rev().take_while(|at| !was_walked(**at)).count();
+            return Some(chain.by_seq[end - new..end].to_vec());
         }
         let mut segment = Vec::new();
         let mut at = Some(tip);

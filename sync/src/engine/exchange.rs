@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use replica::archive::Met;
-use replica::graph::{Tip, Wanted};
-use replica::id::{EntryId, Position};
+use replica::graph::{Graph, Tip, Wanted};
+use replica::id::Position;
 use replica::identity::{Purpose, verify};
 
 use crate::book::Endpoint;
@@ -227,10 +227,12 @@ impl Engine {
         let mut wanted: Vec<Wanted> = Vec::new();
         for tip in tips {
             let Some(want) = graph.want(tip) else { continue };
-            if let [_] = want.from[..] {
-                session.incoming.asked.push(*tip);
-            }
-            wanted.push(want);
+            let may_be_asked_back = want.from.len() == 1;
+            wanted.push(if may_be_asked_back && !session.incoming.keep_asked(*tip) {
+                located(graph, tip)
+            } else {
+                want
+            });
         }
         let total = wanted.iter().map(|wanted| wanted.count).sum();
         if let Some(bytes) = session.incoming.want(total, last, self.now.monotonic_ms) {
@@ -291,6 +293,9 @@ impl Engine {
             self.send(connection, Frame::Locate(locate));
         } else if nothing && let Ok(block) = replica::block::encode(&[], false, graph) {
             // Whoever asked waits for an end.
+            if !session.outgoing.is_confirming() {
+                return self.offence(connection, Refused::Protocol, "no frame is acknowledged");
+            }
             session.outgoing.sent(block.len(), 0);
             self.send(connection, Frame::Data(Data { block, remaining: 0 }));
         }
@@ -304,16 +309,8 @@ impl Engine {
     fn on_locate(&mut self, connection: ConnectionId, locate: &Locate) {
         let graph = self.conversation.graph();
         let Some(session) = self.sessions.get_mut(&connection) else { return };
-        let lacking: BTreeSet<EntryId> = locate.tips.iter().copied().collect();
-        let asked = session.incoming.asked.iter();
-        let tips: Vec<Tip> = asked.filter(|tip| lacking.contains(&tip.id)).copied().collect();
-        let wanted = |tip: &Tip| {
-            let mut from = graph.locator(&tip.chain);
-            // Two ids at least: that says it is a locator.
-            from.extend(from.first().copied().filter(|_| from.len() == 1));
-            Wanted { tip: tip.id, from, count: u64::from(tip.seq) }
-        };
-        let wanted = tips.iter().map(wanted).collect();
+        let tips = locate.tips.iter().filter_map(|id| session.incoming.asked_back(id));
+        let wanted = tips.map(|tip| located(graph, &tip)).collect();
         self.send_wants(connection, wanted, true);
     }
 
@@ -384,4 +381,12 @@ impl Engine {
             self.exchange(connection, 0);
         }
     }
+}
+
+/// Asks for a tip with a choice of what to go on from.
+fn located(graph: &Graph, tip: &Tip) -> Wanted {
+    let mut from = graph.locator(&tip.chain);
+    // Two ids at least: that says it is a locator.
+    from.extend(from.first().copied().filter(|_| from.len() == 1));
+    Wanted { tip: tip.id, from, count: u64::from(tip.seq) }
 }

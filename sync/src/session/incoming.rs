@@ -1,7 +1,7 @@
 //! What one peer sends us.
 
 use super::{BTreeMap, Position, Tip};
-use replica::id::{AuthorKey, ChainId};
+use replica::id::{AuthorKey, ChainId, EntryId};
 
 use crate::limits::{
     BULK_ENTRIES_MIN, BULK_PATIENCE, OPEN_FRAMES_MAX, TIPS_KEPT_MAX, TIPS_TOLD_MAX, WINDOW_BYTES,
@@ -45,8 +45,8 @@ pub(crate) struct Incoming {
     pub(crate) bulk_since_ms: Option<u64>,
     /// Since when its new entries are counted, and how many there were.
     brought: (u64, usize),
-    /// Those of the tips asked for last that the peer may ask back about.
-    pub(crate) asked: Vec<Tip>,
+    /// Those of the tips asked for last that the peer may ask back about, by id: so many that it cannot fill the memory.
+    asked: BTreeMap<EntryId, Tip>,
     /// Frames with blocks that are not durable, by number.
     open: BTreeMap<u64, Open>,
     /// How many bytes the peer may have on its way, for what it brings now.
@@ -75,7 +75,7 @@ impl Default for Incoming {
             wanted: 0,
             bulk_since_ms: None,
             brought: (0, 0),
-            asked: Vec::new(),
+            asked: BTreeMap::new(),
             open: BTreeMap::new(),
             window: WINDOW_FIRST_BYTES,
             credit: held_back,
@@ -141,6 +141,20 @@ impl Incoming {
         self.wanted = 0;
         self.asked.clear();
         Hearing::Asks
+    }
+
+    /// Keeps a tip that is asked for, in case the peer asks back. False if there are too many.
+    pub(crate) fn keep_asked(&mut self, tip: Tip) -> bool {
+        let has_room = self.asked.len() < TIPS_KEPT_MAX;
+        if has_room {
+            self.asked.insert(tip.id, tip);
+        }
+        has_room
+    }
+
+    /// A tip that the peer asks back about: once.
+    pub(crate) fn asked_back(&mut self, id: &EntryId) -> Option<Tip> {
+        self.asked.remove(id)
     }
 
     /// So many entries more are asked for, the last of a request or not. Answers what is granted for them with the

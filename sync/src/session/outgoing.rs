@@ -4,7 +4,7 @@ use fixedbitset::FixedBitSet;
 use replica::archive::StoredBlock;
 
 use super::{BTreeSet, Position, VecDeque};
-use crate::limits::{WINDOW_BYTES, WINDOW_FIRST_BYTES};
+use crate::limits::{OPEN_FRAMES_MAX, WINDOW_BYTES, WINDOW_FIRST_BYTES};
 
 #[cfg(test)]
 mod tests;
@@ -198,6 +198,11 @@ impl Outgoing {
         while self.frames_acknowledged < frames && self.unacknowledged.pop_front().is_some() {
             self.frames_acknowledged += 1;
         }
+    }
+
+    /// Whether fewer frames wait for a confirmation than the peer may leave open.
+    pub(crate) fn is_confirming(&self) -> bool {
+        self.unacknowledged.len() < OPEN_FRAMES_MAX
     }
 
     /// Whether everything sent is confirmed.

@@ -117,3 +117,26 @@ fn the_common_way_of_branches_is_walked_once() {
     let second = world.graph.segment(&twin.id(), &[world.log[5].id()], |at| first.contains(&at));
     assert_eq!(second, Some(vec![21]));
 }
+
+#[test]
+fn a_chain_is_gone_down_only_as_far_as_it_was_not_gone_down_before() {
+    let mut world = World::new();
+    (0..20).for_each(|n| drop(world.message(0, &format!("{n}"))));
+    world.graph.settle(world.graph.len());
+    let all: Vec<u32> = world.graph.segment(&world.log[20].id(), &[], |_| false).unwrap();
+    assert_eq!(all, (0..21).collect::<Vec<_>>());
+    let looked_at = std::cell::Cell::new(0);
+    let was_walked = |at: u32| {
+        looked_at.set(looked_at.get() + 1);
+        at <= 15
+    };
+    assert_eq!(world.graph.segment(&world.log[20].id(), &[], was_walked), Some((16..21).collect()));
+    assert_eq!(looked_at.get(), 6);
+    assert_eq!(world.graph.segment(&world.log[15].id(), &[], was_walked), Some(Vec::new()));
+    // What is known and of another chain is nothing to go on from.
+    let admission = world.admit(0, 1);
+    world.say(0, &admission);
+    let other = world.message(1, "of another chain");
+    world.graph.settle(world.graph.len());
+    assert_eq!(world.graph.segment(&world.log[20].id(), &[other.id()], |_| false), None);
+}

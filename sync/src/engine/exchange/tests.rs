@@ -1,4 +1,4 @@
-use replica::id::{ChainId, Digest};
+use replica::id::{ChainId, Digest, EntryId};
 use replica::identity::Signature;
 
 use super::*;

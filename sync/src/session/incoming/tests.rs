@@ -256,3 +256,21 @@ fn what_waits_for_its_causes_is_granted_for_once_and_acknowledged_when_it_is_dur
     assert_eq!(incoming.next_credit(WINDOW_BYTES), None);
     assert_eq!(incoming.next_acknowledgement(), Some(2));
 }
+
+#[test]
+fn of_tips_that_may_be_asked_back_about_only_so_many_are_kept() {
+    let mut incoming = Incoming::default();
+    let tip = |number: u32| {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let chain = ChainId { author: AuthorKey([1; 32]), incarnation: 1 };
+        Tip { chain, seq: number, id: EntryId(id) }
+    };
+    let most = u32::try_from(TIPS_KEPT_MAX).unwrap();
+    assert!((0..most).all(|number| incoming.keep_asked(tip(number))));
+    assert!(!incoming.keep_asked(tip(most)));
+    assert_eq!(incoming.asked_back(&tip(7).id), Some(tip(7)));
+    assert_eq!(incoming.asked_back(&tip(7).id), None, "once");
+    assert_eq!(incoming.asked_back(&tip(most).id), None);
+    assert!(incoming.keep_asked(tip(most)));
+}

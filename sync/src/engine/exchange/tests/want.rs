@@ -164,3 +164,20 @@ fn who_lacks_what_we_go_on_from_gets_a_choice() {
     bench.frame(2, have(vec![told]));
     assert_eq!(asked(&locate(&mut bench, UNKNOWN)), [(UNKNOWN, vec![here[0]; 2])]);
 }
+
+#[test]
+fn who_asks_for_nothing_and_confirms_nothing_is_sent_away() {
+    let mut bench = bench();
+    bench.meet(2, &person(2));
+    let all = bench.last();
+    let mut asks = 0;
+    loop {
+        let outputs = ask(&mut bench, &[(all, &[all])], true);
+        if let [(2, reason)] = closed(&outputs)[..] {
+            assert_eq!(reason, Some(ByeReason::Protocol));
+            break;
+        }
+        asks += 1;
+    }
+    assert_eq!(asks, crate::limits::OPEN_FRAMES_MAX);
+}
