@@ -286,6 +286,7 @@ impl Engine {
             self.tell_forks();
         }
         self.note_what_peers_have(first);
+        self.judge_first_peers();
         self.relay(&landed.units, first);
         self.acknowledge();
         self.conversation.introduce(self.now.wall_ms);
@@ -305,7 +306,7 @@ impl Engine {
     fn on_closed(&mut self, connection: ConnectionId) {
         self.conversation.forget(connection);
         let Some(session) = self.sessions.remove(&connection) else { return };
-        if session.agrees(self.conversation.graph().digest()) {
+        if session.is_served && session.agrees(self.conversation.graph().digest()) {
             session.endpoint().into_iter().for_each(|peer| self.note_agreement(peer));
         }
         if let Some(address) = &session.dialed {

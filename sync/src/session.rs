@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) channel: [u8; 32],
     /// Whether the peer may be told what is here. Who is not known as a member may only hand us entries.
     pub(crate) is_served: bool,
+    /// What it proved, while it is served only because nothing is here that says who is who.
+    pub(crate) unjudged: Option<Box<PeerProof>>,
     pub(crate) hello: Option<Hello>,
     /// The digest we told last.
     pub(crate) told_digest: Digest,
@@ -103,6 +105,7 @@ impl Session {
             address,
             channel: proof.channel,
             is_served: false,
+            unjudged: graph.is_empty().then(|| Box::new(proof.clone())),
             hello: None,
             told_digest: graph.digest(),
             is_resumed: false,

@@ -41,22 +41,18 @@ impl Bench {
     /// Alone in it, with what was kept of where members are.
     pub(super) fn recalling(settings: Settings, whereabouts: BTreeMap<Endpoint, Vec<u8>>) -> Self {
         let now = Now { monotonic_ms: 1_000_000, wall_ms: START_MS };
-        let chain = ChainId { author: ann().key(), incarnation: 1 };
-        let first = first_entry(&ann(), chain, "home", 3_600, START_MS).unwrap();
-        let notes = Notes {
-            whereabouts,
-            store: StoreId([1; 16]),
-            incarnation: 1,
-            drafts: BTreeMap::new(),
-            home_drafts_taken: 0,
-            met: BTreeMap::new(),
-        };
-        let opened = Opened { graph: Graph::new(RoomId(first.id().0)), members: Members::default(), notes };
-        let mut conversation = Conversation::new(opened, ann(), "ann".to_owned());
+        let mut conversation = Conversation::new(opened(1, whereabouts), ann(), "ann".to_owned());
         conversation.found("home", 3_600, START_MS).unwrap();
         let mut bench = Self { engine: Engine::new(conversation, settings, now), now };
         bench.drain();
         bench
+    }
+
+    /// Somebody else, who has a ticket for that room and nothing of it yet.
+    pub(super) fn newcomer(who: &Identity) -> Self {
+        let now = Now { monotonic_ms: 1_000_000, wall_ms: START_MS };
+        let conversation = Conversation::new(opened(8, BTreeMap::new()), who.clone(), "new".to_owned());
+        Self { engine: Engine::new(conversation, Settings::default(), now), now }
     }
 
     pub(super) fn handle(&mut self, input: Input) -> Vec<Output> {
@@ -209,6 +205,25 @@ impl Bench {
         let frames = live_frames(entries, self.engine.conversation().graph());
         frames.into_iter().flat_map(|(frame, _)| self.frame(number, frame)).collect()
     }
+}
+
+/// The room's first entry.
+pub(super) fn founding() -> Entry {
+    let chain = ChainId { author: ann().key(), incarnation: 1 };
+    first_entry(&ann(), chain, "home", 3_600, START_MS).unwrap()
+}
+
+/// The room in a store of this number, with nothing in it.
+fn opened(number: u8, whereabouts: BTreeMap<Endpoint, Vec<u8>>) -> Opened {
+    let notes = Notes {
+        whereabouts,
+        store: StoreId([number; 16]),
+        incarnation: number.into(),
+        drafts: BTreeMap::new(),
+        home_drafts_taken: 0,
+        met: BTreeMap::new(),
+    };
+    Opened { graph: Graph::new(RoomId(founding().id().0)), members: Members::default(), notes }
 }
 
 /// What somebody proves who is a member already. The channel of a connection is its number.

@@ -37,6 +37,9 @@ impl Engine {
         }
         let verdict = if self.conversation.is_read_only() {
             refuse(ByeReason::StoreFailed, "the store failed")
+        } else if !self.is_online {
+            // Its handshake was under way.
+            refuse(ByeReason::Leaving, "going offline")
         } else {
             self.judge(proof)
         };
@@ -123,6 +126,24 @@ impl Engine {
         let on_the_way = proof.cards.iter().map(|card| &card.admitter).chain([&proof.author]);
         let is_someone_out = on_the_way.into_iter().any(|key| graph.is_out(key));
         is_from_creator && !is_someone_out && proof.are_cards_authentic(&graph.room())
+    }
+
+    /// Who was served because nothing was here is judged by what is here now.
+    pub(super) fn judge_first_peers(&mut self) {
+        if self.conversation.graph().durable() == 0 {
+            return;
+        }
+        let unjudged = self.sessions.values_mut().filter_map(|session| {
+            let proof = session.unjudged.take()?;
+            Some((session.connection, proof))
+        });
+        let unjudged: Vec<(ConnectionId, Box<PeerProof>)> = unjudged.collect();
+        for (connection, proof) in unjudged {
+            let is_member = self.conversation.graph().is_member(&proof.author);
+            let is_served =
+                is_member || proof.author == self.conversation.me() || self.is_vouched_for(&proof);
+            self.sessions.get_mut(&connection).into_iter().for_each(|session| session.is_served = is_served);
+        }
     }
 
     /// Peers that what just became durable made members are served from now on.

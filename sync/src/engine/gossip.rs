@@ -115,7 +115,10 @@ impl Engine {
         let endpoint = (record.author, record.store);
         let wall_ms = self.now.wall_ms;
         let known = self.records.get(&endpoint);
-        let is_newer = known.is_none_or(|known| known.expires_ms < record.expires_ms);
+        let is_newer = [known, self.early_records.get(&endpoint)]
+            .into_iter()
+            .flatten()
+            .all(|known| known.expires_ms < record.expires_ms);
         let holds = record.expires_ms > wall_ms
             && record.expires_ms < wall_ms.saturating_add(millis(ADDRESS_LIFE).saturating_mul(2));
         let has_room = known.is_some() || has_room_for(&self.records, &record.author);
@@ -205,7 +208,8 @@ impl Engine {
 
     /// When our record is to be renewed, on the monotonic clock.
     pub(super) fn own_record_due(&self) -> Option<u64> {
-        let renewal_ms = self.own_record.as_ref()?.expires_ms.saturating_sub(millis(ADDRESS_RENEWAL));
+        let told = self.own_record.as_ref().filter(|_| self.settings.learns_addresses)?;
+        let renewal_ms = told.expires_ms.saturating_sub(millis(ADDRESS_RENEWAL));
         Some(self.now.monotonic_ms + renewal_ms.saturating_sub(self.now.wall_ms))
     }
 

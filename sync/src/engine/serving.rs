@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use replica::archive::StoredBlock;
 use replica::block;
-use replica::entry::Entry;
-use replica::id::Position;
+use replica::entry::{Body, Entry};
+use replica::id::{AuthorKey, Position};
 
 use crate::conversation::{ConnectionId, Unit, live_frames};
 use crate::engine::{Engine, Output};
@@ -29,7 +29,7 @@ impl Engine {
         }
     }
 
-    /// Sends what just became durable to every peer that has all before it; also to one whom it makes nobody to be served.
+    /// Sends what just became durable to every peer that has all before it; to one whom it puts out, only up to that.
     /// Others read it from the log later.
     pub(super) fn relay(&mut self, units: &[Unit], first: Position) {
         let durable = self.conversation.graph().durable();
@@ -39,13 +39,19 @@ impl Engine {
         // Peers that have none of it all get the same frames.
         let mut made: BTreeMap<BTreeSet<Position>, Vec<(Frame, usize)>> = BTreeMap::new();
         let mut sends = Vec::new();
-        let graph = self.conversation.graph();
+        let (graph, me) = (self.conversation.graph(), self.conversation.me());
         for session in self.sessions.values_mut() {
             if !session.is_served || !session.outgoing.is_live(first) {
                 continue;
             }
             let held = session.outgoing.held();
-            let frames = made.entry(held.clone()).or_insert_with(|| frames_without(held, units, graph));
+            let last;
+            let frames = if session.author != me && graph.is_out(&session.author) {
+                last = frames_without(held, &until_out(units, &session.author), graph);
+                &last
+            } else {
+                made.entry(held.clone()).or_insert_with(|| frames_without(held, units, graph))
+            };
             if !session.outgoing.takes(frames.iter().map(|(frame, _)| block_bytes(frame)).sum()) {
                 continue;
             }
@@ -172,6 +178,29 @@ fn flush(parts: &mut Vec<Part<'_>>, graph: &replica::graph::Graph, frames: &mut 
         let block = block::encode(&part.entries, false, graph).unwrap_or_else(|_| part.block.bytes.clone());
         frames.push((block, part.entries.len()));
     }
+}
+
+/// What an author who is put out of the room by one of these still gets: what comes before that, and the entry itself,
+/// unless it came in one block with more.
+fn until_out(units: &[Unit], author: &AuthorKey) -> Vec<Unit> {
+    let puts_out = |entry: &Entry| match entry.body() {
+        Body::Remove(removal) => removal.key == *author,
+        Body::Leave => entry.author() == *author,
+        _ => false,
+    };
+    let mut until = Vec::new();
+    for unit in units {
+        let Some(at) = unit.entries.iter().position(puts_out) else {
+            until.push(unit.clone());
+            continue;
+        };
+        // A block holds what vouches for its entries: it goes as it is, or not at all.
+        if unit.block.is_none() || unit.entries.len() == at + 1 {
+            until.push(Unit { entries: unit.entries[..=at].to_vec(), ..unit.clone() });
+        }
+        return until;
+    }
+    Vec::new()
 }
 
 /// The frames for what became durable, without what a peer has. Of a block that came whole it gets all or nothing: what

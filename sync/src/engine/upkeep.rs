@@ -74,8 +74,9 @@ impl Engine {
             if at_rest && session.is_exact && session.outgoing.is_confirmed() {
                 session.peer_digest = Some(digest);
             }
-            let agrees = at_rest && session.agrees(digest);
-            session.is_exact |= agrees && session.is_served;
+            // Of who is not served it is not known that it is anybody to agree with.
+            let agrees = at_rest && session.is_served && session.agrees(digest);
+            session.is_exact |= agrees;
             session.ping_at_rest &= !session.is_exact;
             if session.ping_due_ms <= now || session.ping_at_rest && at_rest {
                 session.ping_due_ms = now + millis(HEARTBEAT);

@@ -2,7 +2,9 @@ use replica::id::StoreId;
 use replica::identity::Identity;
 
 use super::*;
-use crate::engine::bench::{Bench, START_MS, address, ann, closed, person, proof, reads, sent, told};
+use crate::engine::bench::{
+    Bench, START_MS, address, ann, closed, founding, person, proof, reads, sent, told,
+};
 use crate::engine::{Command, Input, Output, Settings};
 
 fn bench() -> Bench {
@@ -220,4 +222,34 @@ fn what_came_over_the_connection_that_is_ended_is_not_sent_back_over_the_other()
     assert_eq!((closed(&outputs), reads(&outputs)), (vec![(5, Some(ByeReason::Duplicate))], vec![]));
     let more = bench.command(Command::Say("more".to_owned()));
     assert_eq!(sent(&more).into_iter().filter(|(_, frame)| matches!(frame, Frame::Live(_))).count(), 1);
+}
+
+#[test]
+fn who_comes_before_anything_is_here_is_judged_by_what_comes_first() {
+    let room = bench();
+    let card = crate::channel::Card {
+        admitter: ann().key(),
+        signature: ann()
+            .sign(Purpose::Card { room: &room.engine.conversation().graph().room(), key: &person(2).key() }),
+    };
+    let mut newcomer = Bench::newcomer(&person(8));
+    newcomer.prove(2, PeerProof { cards: vec![card], ..proof(2, &person(2)) });
+    newcomer.come(9, &person(9));
+    [2, 9].into_iter().for_each(|number| drop(newcomer.frame(number, Frame::Hello(room.hello()))));
+    let served = |bench: &Bench| [2, 9].map(|number| bench.engine.sessions[&ConnectionId(number)].is_served);
+    assert_eq!(served(&newcomer), [true, true], "nothing is here to be kept from anybody");
+    let outputs = newcomer.hear(2, &[founding()]);
+    assert_eq!(served(&newcomer), [true, false]);
+    let is_entry = |frame: &Frame| matches!(frame, Frame::Live(_) | Frame::Data(_));
+    assert!(!sent(&outputs).into_iter().any(|(to, frame)| to == 9 && is_entry(frame)));
+}
+
+#[test]
+fn who_was_on_the_way_in_while_we_went_offline_is_sent_away() {
+    let mut bench = bench();
+    bench.command(Command::SetOnline(false));
+    let text = "going offline".to_owned();
+    assert_eq!(came(&mut bench, proof(50, &person(2))), Came::Refused(ByeReason::Leaving, text));
+    bench.command(Command::SetOnline(true));
+    assert_eq!(came(&mut bench, proof(50, &person(2))), Came::Served);
 }

@@ -308,3 +308,24 @@ fn a_kept_record_is_read_back_and_what_is_no_record_is_not() {
     assert_eq!(from_bytes(endpoint, &bytes[..71]), None);
     assert_eq!(from_bytes(endpoint, &[]), None);
 }
+
+#[test]
+fn of_two_records_of_somebody_not_known_yet_the_newer_one_is_kept() {
+    let mut bench = bench(&[]);
+    bench.connect(2, &person(2));
+    let newer = record(&person(9), 9, START_MS + LIFE_MS, &[address(81)]);
+    let older = record(&person(9), 9, START_MS + LIFE_MS - 1, &[address(80)]);
+    pass_on(&mut bench, &newer);
+    pass_on(&mut bench, &older);
+    bench.admit(&person(9));
+    assert_eq!([80, 81].map(|port| is_dialed(&bench, address(port))), [false, true]);
+}
+
+#[test]
+fn what_is_not_to_be_told_is_not_due_to_be_renewed() {
+    let settings = Settings { listening: vec![address(1)], ..Settings::default() };
+    let mut bench = Bench::new(settings, 1);
+    bench.meet(2, &person(2));
+    bench.close(2);
+    assert_eq!(bench.engine.own_record_due(), None);
+}

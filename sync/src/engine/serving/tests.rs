@@ -1,13 +1,14 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use replica::entry::Remove;
 use replica::id::{ChainId, EntryId};
 
 use super::*;
-use crate::engine::bench::{Bench, person, reads, sent};
+use crate::engine::bench::{Bench, closed, person, reads, sent};
 use crate::engine::{Command, Input, Settings};
 use crate::limits::{WINDOW_FIRST_BYTES, WINDOW_OVERSHOOT_BYTES};
 use crate::session::{Outgoing, Session};
-use crate::wire::{Have, Tip, Want, WantChain};
+use crate::wire::{ByeReason, Have, Tip, Want, WantChain};
 
 /// Ann, with bob (2) and carol (3) in her room, both there and with all there is.
 fn bench() -> Bench {
@@ -262,4 +263,48 @@ fn more_than_may_be_on_its_way_ends_the_connection() {
         Frame::Data(Data { block: vec![0; WINDOW_FIRST_BYTES + WINDOW_OVERSHOOT_BYTES + 1], remaining: 0 });
     let outputs = bench.frame(2, much);
     assert!(!bench.engine.sessions.contains_key(&ConnectionId(2)), "{outputs:?}");
+}
+
+/// An entry of ann's, composed on what is here and some entries more.
+fn on(bench: &Bench, before: Option<&Entry>, body: &Body) -> Entry {
+    let graph = bench.engine.conversation().graph();
+    let chain = ChainId { author: person(3).key(), incarnation: 9 };
+    let mut record = graph.compose(chain, bench.now.wall_ms, body).unwrap();
+    if let Some(before) = before {
+        (record.seq, record.previous) = (before.record().seq + 1, Some(before.id()));
+        record.dependencies.clear();
+    }
+    Entry::sign(record, &graph.room(), &person(3)).unwrap()
+}
+
+#[test]
+fn who_is_put_out_gets_what_puts_them_out_and_nothing_written_after_it() {
+    for in_one_block in [false, true] {
+        let mut bench = bench();
+        bench.command(Command::Promote(person(3).key()));
+        let removal =
+            on(&bench, None, &Body::Remove(Box::new(Remove { key: person(2).key(), seen: Vec::new() })));
+        let secret = on(&bench, Some(&removal), &Body::Message("he is gone".to_owned()));
+        let entries = [removal.clone(), secret];
+        let outputs = if in_one_block {
+            let data = Data { block: bench.block(&entries), remaining: 0 };
+            bench.frame(3, Frame::Data(data))
+        } else {
+            bench.hear(3, &entries)
+        };
+        assert_eq!(closed(&outputs), [(2, Some(ByeReason::Removed))]);
+        let sent: Vec<(u64, &Frame)> = sent(&outputs);
+        let blocks = sent.iter().filter(|(to, frame)| *to == 2 && block_bytes(frame) > 0);
+        let told: Vec<Entry> = blocks
+            .flat_map(|(_, frame)| match frame {
+                Frame::Live(block) | Frame::Data(Data { block, .. }) => {
+                    let graph = bench.engine.conversation().graph();
+                    block::decode(block, &graph.room(), graph).unwrap()
+                }
+                _ => Vec::new(),
+            })
+            .collect();
+        let expected: &[Entry] = if in_one_block { &[] } else { std::slice::from_ref(&removal) };
+        assert_eq!(told, expected, "in one block: {in_one_block}");
+    }
 }

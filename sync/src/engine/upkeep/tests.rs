@@ -193,3 +193,15 @@ fn an_address_that_failed_is_dialled_again_in_time() {
     assert!(due > bench.now.monotonic_ms && due <= bench.now.monotonic_ms + 250);
     assert_eq!(dials(&bench.pass(due - bench.now.monotonic_ms)), [address(1)]);
 }
+
+#[test]
+fn with_who_is_not_served_nothing_is_agreed_whatever_they_say() {
+    let mut bench = bench();
+    let mut outputs = bench.meet(9, &person(9));
+    let digest = bench.hello().digest;
+    outputs.extend(bench.frame(9, Frame::Ping(Ping { digest, at_rest: true })));
+    outputs.extend(bench.close(9));
+    assert_eq!(agreements(&outputs), []);
+    let store = bench.hello().store;
+    assert!(bench.engine.conversation.met(&(person(9).key(), store), 5).is_none());
+}
