@@ -107,6 +107,18 @@ pub fn decode(bytes: &[u8], room: &RoomId, references: &impl References) -> Resu
     }
 }
 
+/// How many bytes a block takes once it is inflated, as far as its head tells; else as many as one may.
+#[must_use]
+pub fn inflated_bytes(bytes: &[u8]) -> usize {
+    match bytes.split_first() {
+        Some((&ZSTD, rest)) => match zstd::zstd_safe::get_frame_content_size(rest) {
+            Ok(Some(told)) => usize::try_from(told).unwrap_or(usize::MAX).min(BLOCK_INFLATED_BYTES_MAX),
+            Ok(None) | Err(_) => BLOCK_INFLATED_BYTES_MAX,
+        },
+        _ => bytes.len(),
+    }
+}
+
 /// What a block holds, in numbers.
 struct Extent {
     chains: usize,

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use replica::entry::{Body, Invite};
-use replica::id::{ChainId, EntryId};
+use replica::id::{AuthorKey, ChainId, EntryId};
 use replica::identity::Identity;
 use replica::limits::TIME_MS_MAX;
 
@@ -58,8 +58,10 @@ pub struct Engine {
     plan_ms: Option<u64>,
     /// Where others can be reached.
     records: BTreeMap<Endpoint, AddressRecord>,
-    /// Such of authors who are no members by what is here.
+    /// Such of authors who are no members by what is here, or who moved too often.
     early_records: BTreeMap<Endpoint, AddressRecord>,
+    /// Until when what each author told of where they are was enough, as if each time had taken its pause.
+    moves_ms: BTreeMap<AuthorKey, u64>,
     /// The same of ourselves, as it was told last.
     own_record: Option<AddressRecord>,
     seen: seen::Seen,
@@ -95,6 +97,7 @@ impl Engine {
             plan_ms: None,
             records: BTreeMap::new(),
             early_records: BTreeMap::new(),
+            moves_ms: BTreeMap::new(),
             own_record: None,
             seen,
             settings,
@@ -291,7 +294,7 @@ impl Engine {
         self.acknowledge();
         self.conversation.introduce(self.now.wall_ms);
         self.serve_new_members();
-        self.learn_of_new_members();
+        self.learn_early_records();
         self.look_at_waiting_seen(&landed.units);
     }
 

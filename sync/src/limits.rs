@@ -156,6 +156,9 @@ pub const INVITES_TOLD_MAX: usize = 64;
 /// Most bytes of entries in one batch of the store: a moment's writing for a disk, and little to lose.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most bytes of them in memory, where they came packed: all rows of a batch are told at once.
+pub const BATCH_WEIGHT_MAX: usize = 8 * 1024 * 1024;
+
 /// Most messages waiting for their author to be admitted: an evening's worth.
 pub const DRAFTS_MAX: usize = 10_000;
 
@@ -241,6 +244,13 @@ pub const ADDRESS_RENEWAL: Duration = Duration::from_secs(12 * 60 * 60);
 /// How much longer a record must hold than the one known to be passed on although it says the same: as often as this a
 /// member can have it carried to everyone.
 pub const ADDRESS_NEWS: Duration = Duration::from_secs(60 * 60);
+
+/// How often an author may say at once that one of their homes is elsewhere, and after what pause once more. What is
+/// said between waits, and the last of it counts.
+pub const ADDRESS_BURST: u64 = 16;
+
+/// See [`ADDRESS_BURST`].
+pub const ADDRESS_PAUSE: Duration = Duration::from_secs(30);
 
 /// Difference between the clocks, or lateness of a deadline, by which a machine is known to have slept. Two heartbeats:
 /// no load delays a deadline so long, and a shorter sleep does no harm.
@@ -355,11 +365,11 @@ pub const ROOM_NEWS: Duration = Duration::from_millis(250);
 
 // What a peer may make us hold and do.
 
-/// Most bytes of entries waiting for their causes, per peer.
-pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of entries waiting for their causes, inflated, per peer.
+pub const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most bytes of entries waiting for their causes, in all. Eviction only forgets; what is forgotten is asked for again.
-pub const PENDING_TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const PENDING_TOTAL_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 // A DATA frame with the largest block fits: version, kind, the block's length (3 bytes) and what remains (at most 9).
 const _: () = assert!(2 + 3 + BLOCK_BYTES_MAX + 9 <= FRAME_BYTES_MAX);

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use crate::channel::{Answers, Channel, Established, Offer, Peer};
+use crate::channel::{Answers, Established, Offer, Peer};
 use crate::conversation::ConnectionId;
 use crate::limits;
 use crate::penalty::Refused;
@@ -342,11 +342,6 @@ impl Transport {
             Err(Failure::Dialed(error)) if dialed => Some(TransportEvent::DialFailed { id, address, error }),
             Err(Failure::Dialed(_)) => None,
         }
-    }
-
-    fn send_away(&mut self, socket: TcpStream, channel: Channel, reason: ByeReason, text: &str) {
-        let bye = encode(&Frame::Bye(Bye::new(reason, text)));
-        self.connections.spawn(connection::refuse(socket, channel, bye, self.limits.flush_time));
     }
 
     fn open(

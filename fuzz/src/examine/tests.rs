@@ -30,6 +30,13 @@ fn who_heard_what_was_lost_from_others_is_known_to_have_it() {
 }
 
 #[test]
+fn who_goes_on_from_an_old_copy_may_count_twice_for_a_while() {
+    let script = "start a | b: y1 | a1 is a | b: z2 | clock d -259200 | hang c e | backup b | e: y3 | pass 80 | \
+        cut n2 a1 | hang c b | a: z4 | a: z5 | n2 writes 8 | restore b | e: x6 | cut c | crash c | c: y7 | n3 joins a";
+    examine(2_179_524_608, script).unwrap();
+}
+
+#[test]
 fn stories_made_of_bytes_hold() {
     let stories = std::env::var("STORIES").ok().and_then(|stories| stories.parse().ok()).unwrap_or(60_u32);
     for number in 0..stories {

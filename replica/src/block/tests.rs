@@ -413,3 +413,17 @@ fn an_entry_outside_is_named_once() {
     let refused = outside(2);
     assert!(matches!(refused, Err(DecodeError::Malformed("repeated entry outside"))), "{refused:?}");
 }
+
+#[test]
+fn how_much_a_block_takes_once_it_is_inflated_is_known_before() {
+    let world = conversation(5, |_| "a".repeat(16_000));
+    let block = encode(&world.log[1..5], false, &world.graph).unwrap();
+    assert!(block.len() < 1_000);
+    assert!(
+        (64_000..BLOCK_INFLATED_BYTES_MAX).contains(&inflated_bytes(&block)),
+        "{}",
+        inflated_bytes(&block)
+    );
+    assert_eq!(inflated_bytes(&[PLAIN; 100]), 100);
+    assert_eq!(inflated_bytes(&[ZSTD, 1, 2, 3]), BLOCK_INFLATED_BYTES_MAX, "it does not tell");
+}

@@ -9,7 +9,7 @@ use replica::graph::Graph;
 use replica::id::Position;
 
 use crate::conversation::{Conversation, Landed};
-use crate::limits::{BATCH_BYTES_MAX, LIVE_ENTRIES_MAX};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_WEIGHT_MAX, LIVE_ENTRIES_MAX};
 use crate::wire::Frame;
 
 impl Conversation {
@@ -33,18 +33,17 @@ impl Conversation {
         // Drafts become entries in the batch that deletes them; and rows are told by branch as all that is staged makes
         // them, so a new branch becomes durable with them. Such a batch takes everything.
         let is_whole = !self.staged_extra.drafts_done.is_empty() || self.has_staged_branch();
-        let limit = if is_whole { usize::MAX } else { BATCH_BYTES_MAX };
         let mut batch = std::mem::take(&mut self.staged_extra);
         let mut landed = Landed { units: Vec::new(), drafts: std::mem::take(&mut self.staged_drafts) };
         // Entries that came one by one, with the position of the first.
         let mut small = (0, Vec::new());
-        let mut bytes = 0;
-        while bytes < limit
+        let (mut bytes, mut weight) = (0, 0);
+        while (is_whole || bytes < BATCH_BYTES_MAX && weight < BATCH_WEIGHT_MAX)
             && let Some(unit) = self.staged.pop_front()
         {
-            let weight =
-                unit.block.as_ref().map_or_else(|| unit.entries.iter().map(block::weight).sum(), Vec::len);
-            bytes += weight;
+            let inflated: usize = unit.entries.iter().map(block::weight).sum();
+            bytes += unit.block.as_ref().map_or(inflated, Vec::len);
+            weight += inflated;
             if let Some(block) = &unit.block {
                 self.cut_blocks(&mut small, &mut batch.blocks);
                 let rows = self.rows(unit.first, unit.entries.len());

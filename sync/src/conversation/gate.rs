@@ -72,10 +72,17 @@ struct Waiting {
     tries: u32,
 }
 
+impl Waiting {
+    /// What it takes here once it is read, which may be at any moment; or as it is, if that is more.
+    fn size(&self) -> usize {
+        block::inflated_bytes(&self.bytes).max(self.bytes.len())
+    }
+}
+
 /// An entry that a frame may wait for: its chain, seq, and the first half of its id.
 type Cause = (ChainId, u32, [u8; 16]);
 
-/// Frames that wait for an entry they build on. Bounded in bytes, and in how often one is read; what does not fit is
+/// Frames that wait for an entry they build on. Bounded in bytes, inflated as they will be, and in how often one is read; what does not fit is
 /// forgotten, and asked for again when digests stay unequal.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -87,7 +94,7 @@ pub(super) struct Pool {
 impl Pool {
     fn put(&mut self, cause: Cause, mut frame: Waiting) {
         frame.tries += 1;
-        let size = frame.bytes.len();
+        let size = frame.size();
         let of_peer = self.by_peer.entry(frame.connection).or_default();
         if frame.tries > TRIES_MAX
             || *of_peer + size > PENDING_BYTES_MAX
@@ -103,9 +110,9 @@ impl Pool {
     fn take(&mut self, cause: &Cause) -> Vec<Waiting> {
         let frames = self.waiting.remove(cause).unwrap_or_default();
         for frame in &frames {
-            self.bytes -= frame.bytes.len();
+            self.bytes -= frame.size();
             if let Some(of_peer) = self.by_peer.get_mut(&frame.connection) {
-                *of_peer -= frame.bytes.len();
+                *of_peer -= frame.size();
             }
         }
         frames

@@ -1,6 +1,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use replica::archive::{Notes, Opened};
+use replica::block;
 use replica::entry::Entry;
 use replica::graph::Graph;
 use replica::id::{RoomId, StoreId};
@@ -8,7 +9,7 @@ use replica::identity::{Identity, Signature};
 use replica::members::Members;
 
 use super::{BlockKind, ConnectionId, Conversation, Origin, SayError, first_entry, live_frames};
-use crate::limits::BATCH_BYTES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_WEIGHT_MAX};
 use crate::wire::Frame;
 
 const PEER: ConnectionId = ConnectionId(1);
@@ -190,4 +191,22 @@ fn what_others_claim_is_no_clock_of_ours() {
     settle(&mut ann);
     ann.say("from one that is right", 3_000, None).unwrap();
     assert_eq!(settle(&mut ann)[0].record().claimed_ms, 3_000);
+}
+
+#[test]
+fn a_batch_is_bounded_by_what_it_takes_in_memory_too() {
+    let (mut ann, mut bob) = ann_and_bob();
+    let history = all_of(&mut ann);
+    bob.receive(PEER, 0, BlockKind::Live, history);
+    settle(&mut bob);
+    let blocks = 2 * BATCH_WEIGHT_MAX / 64_000;
+    for number in 0..blocks {
+        (0..4).for_each(|_| ann.say(&"a".repeat(16_000), 2_000, None).map(drop).unwrap());
+        let block = block::encode(&settle(&mut ann), false, ann.graph()).unwrap();
+        assert!(block.len() * blocks < BATCH_BYTES_MAX);
+        let received = bob.receive(PEER, number as u64 + 1, BlockKind::Data, block);
+        assert_eq!(received.taken.len(), 1);
+    }
+    let batch = bob.poll_batch().unwrap();
+    assert!((blocks / 3..blocks).contains(&batch.blocks.len()), "{} of {blocks}", batch.blocks.len());
 }

@@ -14,13 +14,24 @@ use crate::conversation::ConnectionId;
 use crate::engine::Engine;
 use crate::limits::millis;
 use crate::limits::{
-    ADDRESS_LIFE, ADDRESS_NEWS, ADDRESS_RECORDS_PER_FRAME_MAX, ADDRESS_RENEWAL, ADDRESSES_PER_RECORD_MAX,
-    RECORDS_MAX, RECORDS_PER_AUTHOR_MAX,
+    ADDRESS_BURST, ADDRESS_LIFE, ADDRESS_NEWS, ADDRESS_PAUSE, ADDRESS_RECORDS_PER_FRAME_MAX, ADDRESS_RENEWAL,
+    ADDRESSES_PER_RECORD_MAX, RECORDS_MAX, RECORDS_PER_AUTHOR_MAX,
 };
+use crate::penalty::Refused;
 use crate::wire::{Address, AddressRecord, Frame, Peers};
 
 #[cfg(test)]
 mod tests;
+
+/// What became of a record that was told.
+enum Heard {
+    /// Others should hear of it.
+    News,
+    /// It is known, or says nothing that is to be kept.
+    Nothing,
+    /// It is not of who it says.
+    Forged,
+}
 
 impl Engine {
     /// Takes up what was kept of where members are, unless it has expired.
@@ -92,26 +103,39 @@ impl Engine {
         self.learn_records(peers.records, Some(connection));
     }
 
-    /// Takes in what was told of people who were no members then, and are now.
-    pub(super) fn learn_of_new_members(&mut self) {
-        let graph = self.conversation.graph();
-        let is_member = |(author, _): &Endpoint| graph.is_member(author);
-        let ready: Vec<Endpoint> = self.early_records.keys().filter(|it| is_member(it)).copied().collect();
+    /// Takes in what was told of people who were no members then, and are now; and where those are by now who moved often.
+    pub(super) fn learn_early_records(&mut self) {
+        let (graph, now_ms) = (self.conversation.graph(), self.now.monotonic_ms);
+        let is_ready =
+            |(author, _): &&Endpoint| graph.is_member(author) && self.may_move_ms(author) <= now_ms;
+        let ready: Vec<Endpoint> = self.early_records.keys().filter(is_ready).copied().collect();
         let records = ready.iter().filter_map(|endpoint| self.early_records.remove(endpoint)).collect();
         self.learn_records(records, None);
     }
 
     fn learn_records(&mut self, records: Vec<AddressRecord>, from: Option<ConnectionId>) {
-        let news: Vec<AddressRecord> =
-            records.into_iter().filter(|record| self.learn_record(record)).collect();
+        let mut news = Vec::new();
+        for record in records {
+            match (self.learn_record(&record), from) {
+                (Heard::News, _) => news.push(record),
+                (Heard::Forged, Some(from)) => {
+                    return self.offence(
+                        from,
+                        Refused::NotAuthentic,
+                        "somebody's address is not signed by them",
+                    );
+                }
+                _ => {}
+            }
+        }
         if !news.is_empty() {
             self.replan();
             news.chunks(ADDRESS_RECORDS_PER_FRAME_MAX).for_each(|part| self.tell_records(part, from));
         }
     }
 
-    /// Takes in one record, if it is to be believed. Answers whether others should hear of it.
-    fn learn_record(&mut self, record: &AddressRecord) -> bool {
+    /// Takes in one record, if it is to be believed.
+    fn learn_record(&mut self, record: &AddressRecord) -> Heard {
         let endpoint = (record.author, record.store);
         let wall_ms = self.now.wall_ms;
         let known = self.records.get(&endpoint);
@@ -123,29 +147,39 @@ impl Engine {
             && record.expires_ms < wall_ms.saturating_add(millis(ADDRESS_LIFE).saturating_mul(2));
         let has_room = known.is_some() || has_room_for(&self.records, &record.author);
         let is_me = endpoint == (self.conversation.me(), self.conversation.store());
-        if is_me || !has_room || !is_newer || !holds || !record.is_authentic() {
-            return false;
+        if is_me || !has_room || !is_newer || !holds {
+            return Heard::Nothing;
+        }
+        if !record.is_authentic() {
+            return Heard::Forged;
         }
         if !self.conversation.graph().is_member(&record.author) {
             // A newcomer is told where everyone is before it has the entries that say who they are.
             if has_room_for(&self.early_records, &record.author) {
                 self.early_records.insert(endpoint, record.clone());
             }
-            return false;
+            return Heard::Nothing;
         }
         let is_news = known.is_none_or(|known| {
             known.addresses != record.addresses
                 || known.expires_ms.saturating_add(millis(ADDRESS_NEWS)) <= record.expires_ms
         });
+        let now_ms = self.now.monotonic_ms;
+        if is_news && self.may_move_ms(&record.author) > now_ms {
+            self.early_records.insert(endpoint, record.clone());
+            return Heard::Nothing;
+        }
         // What is not worth telling is not worth a write either.
         if is_news {
+            let moves_ms = self.moves_ms.entry(record.author).or_default();
+            *moves_ms = now_ms.max(*moves_ms) + millis(ADDRESS_PAUSE);
             for address in &record.addresses {
                 self.book.learn(text(*address), endpoint, self.now.monotonic_ms);
             }
             self.conversation.keep_whereabouts(endpoint, Some(to_bytes(record)));
             self.records.insert(endpoint, record.clone());
         }
-        is_news
+        if is_news { Heard::News } else { Heard::Nothing }
     }
 
     /// Forgets records that hold no longer, and those of who is no member any more.
@@ -154,6 +188,7 @@ impl Engine {
         let is_stale = |record: &AddressRecord| record.expires_ms <= wall_ms || graph.is_out(&record.author);
         let stale = self.records.iter().filter(|(_, record)| is_stale(record));
         let stale: Vec<Endpoint> = stale.map(|(endpoint, _)| *endpoint).collect();
+        self.moves_ms.retain(|_, moves_ms| *moves_ms > self.now.monotonic_ms);
         for endpoint in stale {
             self.records.remove(&endpoint);
             self.conversation.keep_whereabouts(endpoint, None);
@@ -204,6 +239,19 @@ impl Engine {
         if self.own_record.as_ref().is_some_and(|record| !is_fresh(record, wall_ms)) {
             self.tell_own_record();
         }
+    }
+
+    /// From when on more is heard of where an author is: nobody has everybody busy by moving on and on.
+    fn may_move_ms(&self, author: &AuthorKey) -> u64 {
+        let at_once = millis(ADDRESS_PAUSE) * (ADDRESS_BURST - 1);
+        self.moves_ms.get(author).map_or(0, |moves_ms| moves_ms.saturating_sub(at_once))
+    }
+
+    /// When a member's record that waits may be taken in.
+    pub(super) fn early_record_due(&self) -> Option<u64> {
+        let graph = self.conversation.graph();
+        let members = self.early_records.keys().filter(|(author, _)| graph.is_member(author));
+        members.map(|(author, _)| self.may_move_ms(author)).min()
     }
 
     /// When our record is to be renewed, on the monotonic clock.

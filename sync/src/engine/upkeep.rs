@@ -28,6 +28,9 @@ impl Engine {
         }
         self.ping();
         self.renew_own_record();
+        if self.early_record_due().is_some_and(|due| due <= now) {
+            self.learn_early_records();
+        }
         self.tell_seen();
         self.keep_links();
     }
@@ -58,7 +61,8 @@ impl Engine {
             let ping = session.hello.map(|_| session.ping_due_ms);
             [ping, Some(session.heard_ms + millis(SILENCE)), patience, session.incoming.paced_until_ms]
         });
-        sessions.flatten().chain(self.plan_ms).chain(self.own_record_due()).chain(self.seen.due()).min()
+        let records = self.own_record_due().into_iter().chain(self.early_record_due());
+        sessions.flatten().chain(self.plan_ms).chain(records).chain(self.seen.due()).min()
     }
 
     /// Pings who is due, and who should hear at once that we rest; tells when agreement is reached.

@@ -7,13 +7,14 @@ use replica::id::AuthorKey;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::channel::Peer;
+use crate::channel::{Channel, Peer};
 use crate::conversation::ConnectionId;
 use crate::discovery::Ring;
 use crate::limits::REFUSALS_LOGGED_PER_SECOND;
 use crate::penalty::{Penalties, Refusals, Refused, Verdict, subscriber};
 use crate::transport::greeting::{self, Beside, Greeting, ReceiveError};
-use crate::transport::{CloseReason, DialError, Failure, Slot, State, Transport};
+use crate::transport::{CloseReason, DialError, Failure, Slot, State, Transport, connection};
+use crate::wire::{Bye, ByeReason, Frame, encode};
 
 /// What is held against whom, with the clock that it passes by, and the log of it.
 #[derive(Debug)]
@@ -152,6 +153,15 @@ impl Transport {
         is_full
     }
 
+    /// Says why to somebody who is not let in; unless a crowd is being told already.
+    pub(super) fn send_away(&mut self, socket: TcpStream, channel: Channel, reason: ByeReason, text: &str) {
+        if self.connections.len() >= self.open_connections() + SENT_AWAY_MAX {
+            return;
+        }
+        let bye = encode(&Frame::Bye(Bye::new(reason, text)));
+        self.connections.spawn(connection::refuse(socket, channel, bye, self.limits.flush_time));
+    }
+
     /// Ends the oldest handshake of the address that has most of them under way: a crowd makes place for itself.
     fn make_place(&mut self) {
         let near = |slot: &Slot| self.strangers().filter(|(_, other)| is_near(other, slot.address)).count();
@@ -203,3 +213,6 @@ impl CloseReason {
         }
     }
 }
+
+/// How many who are not let in are told so at once.
+const SENT_AWAY_MAX: usize = 64;

@@ -3,8 +3,9 @@ use std::net::SocketAddr;
 use replica::identity::Identity;
 
 use super::*;
-use crate::engine::bench::{Bench, START_MS, ann, person, sent};
+use crate::engine::bench::{Bench, START_MS, ann, closed, person, sent};
 use crate::engine::{Command, Output, Settings};
+use crate::wire::ByeReason;
 
 const LIFE_MS: u64 = 24 * 3_600_000;
 
@@ -156,10 +157,8 @@ fn a_record_is_believed_if_its_author_signed_it_and_it_holds_and_is_newer() {
     bench.connect(3, &person(3));
     let carols = |expires_ms, port| record(&person(3), 9, expires_ms, &[address(port)]);
     let later = START_MS + LIFE_MS;
-    let forged = AddressRecord { expires_ms: later + 1, ..carols(later, 1) };
     let own = record(&ann(), 1, later, &[address(1)]);
     for (nothing, why) in [
-        (forged, "forged"),
         (own, "what others say of us"),
         (carols(START_MS, 1), "expired"),
         (carols(START_MS + 2 * LIFE_MS, 1), "from the future"),
@@ -328,4 +327,36 @@ fn what_is_not_to_be_told_is_not_due_to_be_renewed() {
     bench.meet(2, &person(2));
     bench.close(2);
     assert_eq!(bench.engine.own_record_due(), None);
+}
+
+#[test]
+fn who_moves_on_and_on_is_followed_by_steps_and_where_they_stay_is_told() {
+    let mut bench = bench(&[]);
+    bench.connect(2, &person(2));
+    bench.connect(3, &person(3));
+    let moved = |port| record(&person(2), 9, START_MS + LIFE_MS + u64::from(port), &[address(port)]);
+    let told = (0..100).filter(|port| !pass_on(&mut bench, &moved(*port)).is_empty()).count();
+    assert_eq!(told as u64, ADDRESS_BURST);
+    let pause_ms = millis(ADDRESS_PAUSE);
+    assert_eq!(records(&bench.pass(pause_ms - 1)), []);
+    assert_eq!(records(&bench.pass(1)), [(2, moved(99)), (3, moved(99))]);
+    assert_eq!(records(&bench.pass(10 * pause_ms)), []);
+    // Others are heard meanwhile.
+    let other = record(&person(3), 9, START_MS + LIFE_MS, &[address(80)]);
+    assert_eq!(pass_on(&mut bench, &other), [(3, other)]);
+}
+
+#[test]
+fn who_tells_a_record_that_its_author_did_not_sign_is_sent_away() {
+    let mut bench = bench(&[]);
+    bench.connect(2, &person(2));
+    bench.connect(3, &person(3));
+    for who in [3, 9] {
+        let true_one = record(&person(who), 9, START_MS + LIFE_MS, &[address(1)]);
+        let forged = AddressRecord { expires_ms: true_one.expires_ms - 1, ..true_one };
+        let outputs = bench.frame(2, Frame::Peers(Peers { records: vec![forged] }));
+        assert_eq!((closed(&outputs), records(&outputs)), (vec![(2, Some(ByeReason::Protocol))], vec![]));
+        assert!(bench.engine.records.is_empty() && bench.engine.early_records.is_empty());
+        bench.connect(2, &person(2));
+    }
 }
