@@ -138,8 +138,13 @@ impl Documents {
             && let Some(span) = self.behind.keys().next_back().copied()
             && (may_save || !self.displaces(&span))
         {
+            let was_loaded = self.loaded.contains_key(&span);
             left -= self.catch_up(timeline, shelf, &span, left)?;
             did = true;
+            // To load one may take longer than all the rows.
+            if !was_loaded {
+                break;
+            }
         }
         if !did
             && may_save

@@ -178,6 +178,18 @@ fn a_row_is_shown_before_and_after_it_is_in_its_document() {
 }
 
 #[test]
+fn late_rows_of_many_weeks_have_one_document_loaded_at_a_time() {
+    let mut room = Room::by_week();
+    rows(0..4 * 168, 60 * 60 * 1000).for_each(|row| room.write(row));
+    let weeks = |room: &Room| room.documents.behind().div_ceil(168);
+    for left in [3, 2, 1, 0] {
+        assert!(room.maintain(10_000));
+        assert_eq!(weeks(&room), left);
+    }
+    room.check_verified();
+}
+
+#[test]
 fn a_year_holds_few_documents_in_memory_and_takes_late_entries() {
     let mut room = Room::by_week();
     // A year of entries every two hours.
