@@ -36,7 +36,7 @@ use crate::signals::Signals;
 use crate::text;
 use crate::time::LocalTime;
 use crate::tui::last_screen::LastScreen;
-use crate::tui::{Told, Tui};
+use crate::tui::{Action, Told, Tui};
 
 /// Runs the chat until its input ends.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
@@ -53,7 +53,10 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut signals = Signals::listen()?;
     let mut shown = last_screen(config, is_person, &mut home);
     let client = match &mut shown {
-        None => Client::start(home, options).await?,
+        None => match signals.race(Client::start(home, options)).await {
+            Some(client) => client?,
+            None => return Ok(Exit::Interrupted),
+        },
         Some(tui) => tokio::select! {
             () = signals.next() => return Ok(Exit::Interrupted),
             client = tui.meanwhile(Client::start(home, options)) => match client? {
@@ -86,9 +89,6 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         listening: Vec::new(),
         was_in_a_room: false,
     };
-    if chat.full().is_some() {
-        chat.look().await?;
-    }
     let end = chat.talk(&mut signals).await;
     // The terminal is given back first: what follows may take a moment, and says so there.
     chat.leave_screen();
@@ -155,7 +155,6 @@ struct Chat<'a> {
 
 /// What happened next.
 enum Step {
-    Signal,
     Event(Box<NodeEvent>),
     Typed(Typed),
     Told(Told),
@@ -164,36 +163,46 @@ enum Step {
 }
 
 impl Chat<'_> {
-    /// Until the input ends or a signal comes.
+    /// Until the input ends or a signal comes, be it while an answer is awaited.
     async fn talk(&mut self, signals: &mut Signals) -> anyhow::Result<Ending> {
+        if self.full().is_some() && signals.race(self.look()).await.transpose()?.is_none() {
+            return Ok(Ending::Signal);
+        }
         loop {
             let takes_more = self.asked.len() < ASKED_MAX;
             let step = tokio::select! {
-                () = signals.next() => Step::Signal,
+                () = signals.next() => return Ok(Ending::Signal),
                 event = self.client.next() => Step::Event(Box::new(event?)),
                 typed = self.source.next(takes_more) => typed?,
                 () = self.arrivals.due() => Step::Flush,
                 () = self.history.due() => Step::HistoryDue,
             };
-            match step {
-                Step::Signal => return Ok(Ending::Signal),
-                Step::Event(event) => self.on_event(*event).await?,
-                Step::Typed(Typed::End) | Step::Told(Told::End) => return Ok(Ending::Input),
-                Step::Told(Told::Look) => self.look().await?,
-                Step::Told(Told::Wants(action)) => {
-                    if self.on_wanted(action).await? {
-                        return Ok(Ending::Input);
-                    }
-                }
-                Step::Typed(typed) => {
-                    if self.on_typed(typed).await? {
-                        return Ok(Ending::Input);
-                    }
-                }
-                Step::Flush => self.flush()?,
-                Step::HistoryDue => self.on_history_due().await?,
+            let is_edit = matches!(step, Step::Told(Told::Wants(Action::Edit(_))));
+            let done = self.on_step(step);
+            let done = match is_edit {
+                true => signals.race_beside_another(done).await,
+                false => signals.race(done).await,
+            };
+            match done.transpose()? {
+                Some(false) => {}
+                Some(true) => return Ok(Ending::Input),
+                None => return Ok(Ending::Signal),
             }
         }
+    }
+
+    /// Does what follows. Says whether that was the end.
+    async fn on_step(&mut self, step: Step) -> anyhow::Result<bool> {
+        match step {
+            Step::Typed(Typed::End) | Step::Told(Told::End) => return Ok(true),
+            Step::Event(event) => self.on_event(*event).await?,
+            Step::Told(Told::Look) => self.look().await?,
+            Step::Told(Told::Wants(action)) => return self.on_wanted(action).await,
+            Step::Typed(typed) => return self.on_typed(typed).await,
+            Step::Flush => self.flush()?,
+            Step::HistoryDue => self.on_history_due().await?,
+        }
+        Ok(false)
     }
 
     /// The lines of a row, as wide as the terminal is now.

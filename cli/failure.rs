@@ -163,6 +163,9 @@ fn of_node(error: &NodeError) -> Explained {
         NodeError::Attach(AttachError::Version { .. } | AttachError::OtherUser) => {
             told(Exit::Store, error.to_string(), "End it first, or work in another home (--home DIR).")
         }
+        NodeError::Attach(AttachError::Silent { .. }) => {
+            told(Exit::Store, error.to_string(), "If it sleeps (Ctrl+Z), wake it with `fg`; or end it.")
+        }
         NodeError::TooManyRooms => {
             told(Exit::Failed, error.to_string(), "`replica --room NAME` opens one of the others first.")
         }

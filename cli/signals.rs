@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io;
+use std::pin::pin;
 
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Interrupt, terminate and hang-up.
@@ -44,6 +46,43 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
             _ = self.hangup.recv() => {}
+        }
+    }
+
+    /// Awaits something, unless one of them comes first: then there is no answer.
+    pub(crate) async fn race<T>(&mut self, done: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = done => Some(done),
+            () = self.next() => None,
+        }
+    }
+
+    /// As [`Signals::race`], while another program has the terminal: an interrupt typed there is meant for that one.
+    pub(crate) async fn race_beside_another<T>(&mut self, done: impl Future<Output = T>) -> Option<T> {
+        let mut done = pin!(done);
+        let done = loop {
+            tokio::select! {
+                biased;
+                done = &mut done => break done,
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => return None,
+                _ = self.hangup.recv() => return None,
+            }
+        };
+        // What ended that program just now was sent to this one too, and may not have been taken in yet.
+        tokio::task::yield_now().await;
+        self.interrupt.recv().now_or_never();
+        Some(done)
+    }
+
+    /// As [`Signals::race`], for a service. A hang-up is kept for [`Signals::next_of_service`].
+    pub(crate) async fn race_of_service<T>(&mut self, done: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = done => Some(done),
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
         }
     }
 

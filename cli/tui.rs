@@ -156,26 +156,34 @@ impl Tui {
         }
     }
 
-    /// Awaits something, draws and takes keys meanwhile. What they ask for is done after it; none if that was to leave.
+    /// Awaits something, draws and takes keys meanwhile. What they ask for is done after it. None if that was to leave,
+    /// which is asked for again.
     ///
     /// # Errors
     /// When the terminal fails.
     pub(crate) async fn meanwhile<T>(&mut self, done: impl Future<Output = T>) -> io::Result<Option<T>> {
         let mut done = pin!(done);
         let mut asked = VecDeque::new();
+        let mut is_look_due = false;
         let answer = loop {
             tokio::select! {
                 biased;
                 answer = &mut done => break Some(answer),
                 told = self.next() => match told? {
-                    Told::Wants(Action::Quit) | Told::End => break None,
+                    Told::Wants(Action::Quit) | Told::End => {
+                        asked.push_back(Action::Quit);
+                        break None;
+                    }
                     Told::Wants(action) => asked.push_back(action),
-                    Told::Look => {}
+                    Told::Look => is_look_due = true,
                 },
             }
         };
         asked.append(&mut self.app.actions);
         self.app.actions = asked;
+        if is_look_due {
+            self.look_in(Duration::ZERO);
+        }
         Ok(answer)
     }
 

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// Longest wait for anything that is to happen. Far above what it takes, for machines that are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How soon something is looked at again that nobody tells.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// A home folder of one person.
 pub(crate) struct Home {
     path: PathBuf,
@@ -291,6 +294,22 @@ impl Running {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// Waits until it has taken over the signals that ask it to end.
+    pub(crate) fn heeds_signals(&self) {
+        let taken = |signal: rustix::process::Signal| 1_u64 << (signal.as_raw() - 1);
+        let wanted = taken(rustix::process::Signal::INT) | taken(rustix::process::Signal::TERM);
+        let path = format!("/proc/{}/status", self.id());
+        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+            let status = std::fs::read_to_string(&path).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            if u64::from_str_radix(caught.trim(), 16).unwrap() & wanted == wanted {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        panic!("the program does not take over signals");
     }
 
     fn wait_for_end(&mut self) -> Option<i32> {

@@ -172,6 +172,30 @@ fn a_tail_goes_on_when_the_server_is_killed_and_misses_nothing() {
 }
 
 #[test]
+fn a_server_that_sleeps_is_named_and_whoever_waits_for_it_can_be_ended() {
+    let ann = Home::new("ann");
+    ann.send("before");
+    let (mut serving, _) = serve(&ann);
+    serving.signal(Signal::STOP);
+    let mut tail = ann.start(&["--json", "tail"]);
+    tail.heeds_signals();
+    assert_eq!(tail.interrupt(), Some(130), "tail");
+    let mut chat = ann.chat("127.0.0.1:0", &[]);
+    chat.heeds_signals();
+    assert_eq!(chat.terminate(), Some(130), "chat");
+    let mut second = ann.start(&["--json", "serve"]);
+    second.heeds_signals();
+    assert_eq!(second.terminate(), Some(0), "serve");
+    let told = ann.fails(4, &["--offline", "send", "while it sleeps"]);
+    let named = format!("the process that has the home open ({}) does not answer", serving.id());
+    assert!(told.contains(&named) && told.contains("`fg`"), "{told}");
+    serving.signal(Signal::CONT);
+    ann.send("awake again");
+    assert_eq!(serving.terminate(), Some(0));
+    assert_eq!(ann.texts(), ["before", "awake again"]);
+}
+
+#[test]
 fn what_was_said_to_a_server_that_dies_is_written_once() {
     let ann = Home::new("ann");
     let (mut serving, _) = serve(&ann);

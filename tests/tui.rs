@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -115,8 +115,12 @@ impl Terminal {
 
     /// Waits for the end. Answers the exit code, and whether the terminal was given back.
     fn end(mut self) -> (u32, bool) {
-        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
-            self.written.extend(bytes);
+        loop {
+            match self.output.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.written.extend(bytes),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the program does not end"),
+            }
         }
         let code = self.child.wait().unwrap().exit_code();
         let written = String::from_utf8_lossy(&self.written).into_owned();
@@ -334,6 +338,68 @@ fn another_program_writes_the_message_and_the_talk_goes_on_meanwhile() {
     screen.shows("of it");
     screen.press("\r");
     in_bob.reads("begun and more\nof it");
+}
+
+#[test]
+fn an_interrupt_typed_while_another_program_has_the_terminal_does_not_end_the_chat() {
+    let ann = Home::new("ann");
+    let folder = tempfile::tempdir().unwrap();
+    let editor = folder.path().join("editor");
+    std::fs::write(&editor, "echo editing\nread line\nprintf \"$line\" >> \"$1\"\n").unwrap();
+    let editor = format!("sh {}", editor.display());
+    let args = ["--listen", "127.0.0.1:0"];
+    let mut screen = Terminal::start(&ann, &args, &[("EDITOR", &editor), ("VISUAL", "")]);
+    screen.shows("nobody else");
+    screen.press("\x18");
+    screen.shows("editing");
+    screen.signal(Signal::INT);
+    screen.press("as it was meant\r");
+    screen.shows("> as it was meant");
+    screen.press("\r");
+    screen.until("that it is said", |screen| screen.contains("│ as it was meant"));
+    screen.press("\x18");
+    screen.shows("editing");
+    // Whoever ends it from elsewhere means it.
+    screen.signal(Signal::TERM);
+    assert_eq!(screen.end(), (130, true));
+}
+
+#[test]
+fn beside_a_server_that_sleeps_what_is_typed_is_shown_and_one_can_leave() {
+    let ann = Home::new("ann");
+    ann.send("the last");
+    let nobody = free_address();
+    let mut serving = ann.start(&["--json", "--listen", "127.0.0.1:0", "--peer", &nobody, "serve"]);
+    serving.wait("listening", |line| line["type"] == "listening");
+    let sleeping = || {
+        serving.signal(Signal::CONT);
+        let mut screen = Terminal::chat(&ann, "127.0.0.1:0", &[]);
+        screen.until("the countdown", |screen| screen.contains("the last") && screen.contains("next try"));
+        serving.signal(Signal::STOP);
+        screen
+    };
+    // The screen asks how the node stands each second.
+    let mut screen = sleeping();
+    for letter in "half a thought".split("") {
+        screen.press(letter);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    screen.shows("> half a thought");
+    screen.press("\x03\x04");
+    assert_eq!(screen.end(), (0, true));
+
+    let mut screen = sleeping();
+    screen.press("\x06nowhere\r");
+    screen.shows("looking for \"nowhere\"");
+    screen.press("\x1b");
+    screen.until("the room again", |screen| !screen.contains("looking for"));
+    screen.press("\x04");
+    assert_eq!(screen.end(), (0, true));
+
+    let mut screen = sleeping();
+    screen.press("/who\r");
+    screen.signal(Signal::TERM);
+    assert_eq!(screen.end(), (130, true));
 }
 
 #[test]

@@ -44,14 +44,14 @@ impl Chat<'_> {
         count: usize,
         purpose: Purpose,
     ) -> anyhow::Result<()> {
-        let rows = match self.client.page(before, count).await {
-            Ok(rows) => rows,
-            Err(NodeError::NoRoom) => Vec::new(),
-            Err(error) => return Err(error.into()),
+        let Source::Full(tui) = &mut self.source else { return Ok(()) };
+        let rows = match tui.meanwhile(self.client.page(before, count)).await? {
+            Some(Ok(rows)) => rows,
+            Some(Err(NodeError::NoRoom)) => Vec::new(),
+            Some(Err(error)) => return Err(error.into()),
+            None => return Ok(()),
         };
-        if let Some(tui) = self.full() {
-            tui.app().on_page(before, rows, count, purpose);
-        }
+        tui.app().on_page(before, rows, count, purpose);
         Ok(())
     }
 
@@ -72,19 +72,19 @@ impl Chat<'_> {
 
     /// Asks how the node stands, and again as long as something goes on.
     pub(super) async fn look(&mut self) -> anyhow::Result<()> {
-        let status = self.client.status().await?;
+        let Source::Full(tui) = &mut self.source else { return Ok(()) };
+        let Some(status) = tui.meanwhile(self.client.status()).await? else { return Ok(()) };
+        let status = status?;
         let progress = self.history.progress.of(&status);
         let is_coming = status.peers.iter().any(|peer| peer.missing_here > 0);
         let counts_down = status.peers.iter().any(|peer| peer.retry_ms.is_some());
-        let reachable = welcome::reachable(&self.listening);
-        let home = self.client.home.clone();
-        let Some(tui) = self.full() else { return Ok(()) };
         let app = tui.app();
         app.progress = progress;
-        app.reachable = reachable;
+        app.reachable = welcome::reachable(&self.listening);
         for room in status.rooms.iter().filter(|room| room.is_open) {
             if !app.rooms.knows(&room.id) {
-                let read = read_mark::load(&home, &room.id).map_or(room.messages, |read| read.messages);
+                let read =
+                    read_mark::load(&self.client.home, &room.id).map_or(room.messages, |read| read.messages);
                 app.rooms.waits(room.id, room.messages.saturating_sub(read).saturating_sub(room.new));
             }
         }

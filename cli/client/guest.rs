@@ -32,6 +32,7 @@ pub(super) async fn reach(
     key: Option<&Identity>,
     options: &Options,
 ) -> Result<Reached, NodeError> {
+    let mut silences = 0;
     for _ in 0..TRIES {
         match Home::open_with(folder, key) {
             Ok(home) => return Ok(Reached::Here(Box::new(home))),
@@ -41,6 +42,8 @@ pub(super) async fn reach(
         match Node::attach(folder, options).await {
             Ok((node, events, attached)) => return Ok(Reached::There(node, events, attached)),
             Err(AttachError::NotServed) => {}
+            // It may have been busy for once.
+            Err(AttachError::Silent { .. }) if silences < SILENCES_MAX => silences += 1,
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(PAUSE).await;
@@ -238,3 +241,6 @@ const PAGE_ROWS: usize = 512;
 /// How often the home is looked at again, and after what pause: for as long as a short command may have it.
 const TRIES: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(25);
+
+/// How often whoever has the home may leave us without an answer before that is said. Each time takes some seconds.
+const SILENCES_MAX: u32 = 1;

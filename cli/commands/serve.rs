@@ -22,7 +22,11 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut signals = Signals::listen()?;
     let mut options = config.options(Role::Serves);
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
-    let mut client = writer(config, options).await?;
+    let Some(client) = signals.race_of_service(writer(config, options)).await else {
+        service::stopping();
+        return Ok(Exit::Done);
+    };
+    let mut client = client?;
     if let pid @ Some(_) = client.holder().map(|holder| holder.pid) {
         // That one has its own idea of where to listen and when to end.
         client.stop().await;

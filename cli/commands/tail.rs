@@ -25,7 +25,10 @@ pub(crate) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
-    let mut client = writer(config, config.options(Role::Serves)).await?;
+    let Some(client) = signals.race(writer(config, config.options(Role::Serves))).await else {
+        return Ok(Exit::Interrupted);
+    };
+    let mut client = client?;
     let is_wanted = |row: &Row| is_message(row) || all || !config.json;
     let status = client.status().await?;
     let mut people = People::of_status(&status);

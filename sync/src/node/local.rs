@@ -77,6 +77,12 @@ pub enum AttachError {
     /// No process serves the home: it ended, or is about to.
     #[error("no process lets others use this home")]
     NotServed,
+    /// A process has the home's socket open and does not answer: it sleeps, or hangs.
+    #[error("the process that has the home open{} does not answer", pid.map_or(String::new(), |pid| format!(" ({pid})")))]
+    Silent {
+        /// Which one, if the system says so.
+        pid: Option<u32>,
+    },
     /// It is another version of the program.
     #[error("the process that has the home open is another version of replica ({theirs}; this is {VERSION})")]
     Version {

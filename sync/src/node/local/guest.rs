@@ -31,6 +31,7 @@ pub(in crate::node) async fn attach(folder: &Path, attach: Attach) -> Result<(Pu
     if !is_own(&stream)? {
         return Err(AttachError::OtherUser);
     }
+    let pid = stream.peer_cred()?.pid().and_then(|pid| u32::try_from(pid).ok());
     let greeting = async {
         if let Some(theirs) = greet(&mut stream).await? {
             return Err(AttachError::Version { theirs });
@@ -45,10 +46,10 @@ pub(in crate::node) async fn attach(folder: &Path, attach: Attach) -> Result<(Pu
     };
     let attached = match tokio::time::timeout(LOCAL_HELLO_TIME, greeting).await {
         Ok(Ok(attached)) => attached,
-        // It ends just now, or hangs: the lock says whether it is still there.
+        // It ends just now: the lock says whether it is still there.
         Ok(Err(AttachError::Io(error))) if is_hangup(&error) => return Err(AttachError::NotServed),
         Ok(Err(error)) => return Err(error),
-        Err(_) => return Err(AttachError::NotServed),
+        Err(_) => return Err(AttachError::Silent { pid }),
     };
     Ok((Pump { stream }, attached))
 }
