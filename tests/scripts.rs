@@ -222,6 +222,19 @@ fn what_is_interrupted_ends_with_the_code_for_that_and_keeps_what_it_confirmed()
     let mut sync = ann.start(&["--json", "--peer", &of_sync, "sync", "--timeout", "60"]);
     silent[1].accept().unwrap();
     assert_eq!(sync.interrupt(), Some(130), "sync");
+
+    // What is still to be read keeps nobody.
+    let mut said = ann.start(&["--json", "send"]);
+    said.say("not to its end");
+    said.heeds_signals();
+    assert_eq!(said.interrupt(), Some(130), "send that reads");
+    let mut said = ann.start(&["--json", "send", "-"]);
+    said.say("not to its end either");
+    said.heeds_signals();
+    assert_eq!(said.terminate(), Some(130), "send that reads");
+    let mut import = ann.start(&["--json", "import", "/dev/stdin"]);
+    import.heeds_signals();
+    assert_eq!(import.interrupt(), Some(130), "import");
     assert_eq!(ann.texts(), ["hello", "later"]);
 }
 

@@ -1,7 +1,7 @@
 //! `replica import FILE`
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -21,10 +21,10 @@ use crate::text;
 
 /// Takes in what a bundle has and is not here. Each block passes what it would have to pass if a peer had sent it.
 pub(crate) async fn run(config: &Config, file: &Path, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut bytes = Vec::new();
-    let limit = BUNDLE_BYTES_MAX as u64 + 1;
-    let read = File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.with_context(|| format!("cannot read {}", file.display()))?;
+    let path = file.to_owned();
+    // It may be a pipe. In a thread of its own, which nobody waits for if the program is to end meanwhile.
+    let read = tokio::task::spawn_blocking(move || read(&path)).await?;
+    let bytes = read.with_context(|| format!("cannot read {}", file.display()))?;
     let bundle = Bundle::read(&bytes).map_err(|error| refused(&error))?;
     let mut client = writer(config, config.options(Role::Writes)).await?;
     let status = client.status().await?;
@@ -49,6 +49,12 @@ pub(crate) async fn run(config: &Config, file: &Path, output: &mut Output) -> an
         new => format!("{} from {maker}'s bundle.", text::count(new, "new entry")),
     });
     Ok(Exit::Done)
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Has a block taken in. Answers how many of its entries are new.

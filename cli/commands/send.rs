@@ -27,7 +27,7 @@ pub(crate) async fn run(
     timeout: u64,
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
-    let text = text_of(words, output)?;
+    let text = text_of(words, output).await?;
     check(&text)?;
     let connects = wait.is_some() || !config.peers.is_empty() || config.ticket.is_some();
     let mut options = config.options(if connects { Role::Dials } else { Role::Writes });
@@ -146,22 +146,28 @@ impl Delivery {
 }
 
 /// The message: the words, or what stdin has.
-fn text_of(words: &[String], output: &mut Output) -> anyhow::Result<String> {
+async fn text_of(words: &[String], output: &mut Output) -> anyhow::Result<String> {
     if !words.is_empty() && words != ["-"] {
         return Ok(words.join(" "));
     }
     if io::stdin().is_terminal() {
         output.note("Type the message; end it with Ctrl+D on a line of its own.");
     }
-    // One byte more than fits is enough to see that it does not.
-    let mut bytes = Vec::new();
-    io::stdin().lock().take(MESSAGE_BYTES_MAX as u64 + 3).read_to_end(&mut bytes)?;
+    // In a thread of its own, which nobody waits for if the program is to end meanwhile.
+    let bytes = tokio::task::spawn_blocking(read_stdin).await??;
     let text = String::from_utf8(bytes).map_err(|error| {
         // A character may have been cut by the limit.
         if error.as_bytes().len() > MESSAGE_BYTES_MAX { too_long() } else { not_text() }
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+fn read_stdin() -> io::Result<Vec<u8>> {
+    // One byte more than fits is enough to see that it does not.
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MESSAGE_BYTES_MAX as u64 + 3).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn check(text: &str) -> Result<(), Failure> {
