@@ -11,7 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    /// None where it is ignored since the start, as `nohup` has it.
+    hangup: Option<Signal>,
     /// Whether there was a terminal at the start.
     has_terminal: bool,
 }
@@ -24,7 +25,7 @@ pub(crate) enum Asked {
 }
 
 impl Signals {
-    /// From now on these signals no longer end the process by themselves.
+    /// From now on these signals no longer end the process by themselves. A hang-up that is ignored stays so.
     ///
     /// # Errors
     /// When the system refuses.
@@ -32,7 +33,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
             has_terminal: is_terminal_there(),
         })
     }
@@ -45,7 +46,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = hung_up(&mut self.hangup) => {}
         }
     }
 
@@ -67,7 +68,7 @@ impl Signals {
                 done = &mut done => break done,
                 _ = self.interrupt.recv() => {}
                 _ = self.terminate.recv() => return None,
-                _ = self.hangup.recv() => return None,
+                () = hung_up(&mut self.hangup) => return None,
             }
         };
         // What ended that program just now was sent to this one too, and may not have been taken in yet.
@@ -95,12 +96,30 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::End,
             _ = self.terminate.recv() => Asked::End,
-            _ = self.hangup.recv() => {
+            () = hung_up(&mut self.hangup) => {
                 if self.has_terminal && !is_terminal_there() { Asked::End } else { Asked::Reload }
             }
         }
     }
 }
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started the process has it ignore hang-ups. Where the system does not say, it does not.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|signals| u64::from_str_radix(signals.trim(), 16).ok());
+    ignored.is_some_and(|signals| signals & HANGUP_BIT != 0)
+}
+
+/// Signal 1.
+const HANGUP_BIT: u64 = 1;
 
 /// Whether the process has a terminal that has not hung up.
 fn is_terminal_there() -> bool {

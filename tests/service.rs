@@ -91,3 +91,36 @@ fn a_hang_up_has_a_server_read_its_settings_again_and_open_its_log_anew() {
     assert_eq!(home.status()["me"]["nick"], "anna");
     assert_eq!(server.terminate(), Some(0));
 }
+
+/// A program that is started as `nohup` does.
+fn outliving(command: &Command) -> Command {
+    let mut outliving = Command::new("sh");
+    outliving
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outliving.env(name, value),
+            None => outliving.env_remove(name),
+        };
+    }
+    outliving
+}
+
+#[test]
+fn what_is_to_outlive_its_terminal_does_and_still_ends_when_asked_to() {
+    let home = Home::new("ann");
+    let mut server =
+        Running::start(outliving(&home.command(&["--json", "--listen", "127.0.0.1:0", "serve"])));
+    server.wait("listening", |line| line["type"] == "listening");
+    home.send("before");
+    let mut tail = Running::start(outliving(&home.command(&["--json", "tail"])));
+    tail.reads("before");
+    tail.signal(Signal::HUP);
+    server.signal(Signal::HUP);
+    home.send("after");
+    tail.reads("after");
+    assert_eq!(tail.terminate(), Some(130));
+    assert_eq!(server.terminate(), Some(0));
+}
