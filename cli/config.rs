@@ -12,6 +12,7 @@ use replica_sync::ticket::{Ticket, is_ticket};
 
 use crate::args::{Args, ColorWhen, Task};
 use crate::failure::{Exit, Failure};
+use crate::passphrase::PassphraseFile;
 use crate::settings::Chosen;
 use crate::text;
 
@@ -37,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) no_input: bool,
     pub(crate) verbose: u8,
     pub(crate) log_file: Option<PathBuf>,
-    pub(crate) passphrase_file: Option<PathBuf>,
+    pub(crate) passphrase_file: PassphraseFile,
     /// All of it as it was chosen, with what only the screen needs to know.
     pub(crate) chosen: Chosen,
     /// The home's key, where it had to be taken from under a passphrase.
@@ -115,7 +116,7 @@ impl Config {
             no_input: args.no_input,
             verbose: args.verbose,
             log_file: args.log_file,
-            passphrase_file: args.passphrase_file,
+            passphrase_file: PassphraseFile::at(args.passphrase_file),
             chosen: Chosen::default(),
             unsealed: None,
         };

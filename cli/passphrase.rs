@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal;
 use replica::home::{HomeError, IDENTITY_FILE, is_exposed, is_open_elsewhere, read_key};
-use replica::identity::sealed::Passphrase;
+use replica::identity::sealed::{Passphrase, PassphraseError};
 use replica::limits::PASSPHRASE_BYTES_MAX;
 
 use crate::args::{IdentityTask, Task};
@@ -76,21 +78,49 @@ pub(crate) fn given(config: &Config, which: Which) -> anyhow::Result<Option<Pass
         Which::Current => 0,
         Which::New => 1,
     };
-    if let Some(path) = &config.passphrase_file {
-        let cannot = |error: io::Error| {
-            let what = format!("the passphrase file {} cannot be read: {error}", path.display());
-            Failure::new(Exit::Failed, what, "Name a file, or as in --passphrase-file /dev/fd/3.")
-        };
-        let file = File::open(path).map_err(cannot)?.take(2 * (PASSPHRASE_BYTES_MAX as u64 + 2));
-        let lines: Vec<String> =
-            BufReader::new(file).lines().take(2).collect::<Result<_, _>>().map_err(cannot)?;
-        // One line is enough where nothing is changed.
-        if let Some(line) = lines.into_iter().nth(line) {
-            return Ok(Some(Passphrase::new(line)?));
-        }
+    // One line is enough where nothing is changed.
+    if let Some(given) = config.passphrase_file.line(line)? {
+        return Ok(Some(given?));
     }
     let given = std::env::var(VARIABLES[line]).ok().filter(|given| !given.is_empty());
     Ok(given.map(Passphrase::new).transpose()?)
+}
+
+/// The file of passphrases, if one was named. It is read when it is needed first and never again: it may be a pipe.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PassphraseFile {
+    path: Option<PathBuf>,
+    /// Alike in all clones.
+    lines: Arc<OnceLock<Vec<Line>>>,
+}
+
+/// A line of the file. It is looked at whether it is a passphrase once it is asked for.
+type Line = Result<Passphrase, PassphraseError>;
+
+impl PassphraseFile {
+    pub(crate) fn at(path: Option<PathBuf>) -> Self {
+        Self { path, lines: Arc::default() }
+    }
+
+    fn line(&self, number: usize) -> Result<Option<Line>, Failure> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let lines = match self.lines.get() {
+            Some(lines) => lines,
+            None => {
+                let read = read_lines(path).map_err(|error| {
+                    let what = format!("the passphrase file {} cannot be read: {error}", path.display());
+                    Failure::new(Exit::Failed, what, "Name a file, or as in --passphrase-file /dev/fd/3.")
+                })?;
+                self.lines.get_or_init(|| read)
+            }
+        };
+        Ok(lines.get(number).cloned())
+    }
+}
+
+fn read_lines(path: &Path) -> io::Result<Vec<Line>> {
+    let file = File::open(path)?.take(2 * (PASSPHRASE_BYTES_MAX as u64 + 2));
+    BufReader::new(file).lines().take(VARIABLES.len()).map(|line| line.map(Passphrase::new)).collect()
 }
 
 /// Asks for a passphrase at the terminal.
