@@ -51,12 +51,11 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a node in a home, or works through the one that runs there.
     pub(crate) async fn start(opened: Opened, options: Options) -> Result<Self, anyhow::Error> {
-        let config = match opened {
+        let mut config = match opened {
             Opened::Here(home) => return Ok(Self::own(*home, options).await?),
             Opened::There(config) => config,
         };
-        let folder = config.home.clone();
-        let reached = match reach(&folder, config.unsealed.as_ref(), &options).await {
+        let reached = match reach(&mut config, &options).await {
             Err(NodeError::Attach(AttachError::NoSuchRoom { rooms })) => {
                 // Why there is none, or which ones are meant.
                 find_room(&rooms, config.room.as_deref().unwrap_or_default())?;
@@ -71,7 +70,8 @@ impl Client {
             }
             Reached::There(node, events, attached) => {
                 let (me, named) = (attached.me, attached.named.clone());
-                let guest = Guest::new(folder.clone(), config.unsealed.clone(), options, attached);
+                let folder = config.home.clone();
+                let guest = Guest::new(config, options, attached);
                 let mut client = Self { guest: Some(guest), ..Self::new((node, events), me, folder, named) };
                 let entries = client.status().await?.entries;
                 client.guest.iter_mut().for_each(|guest| guest.holds(entries));

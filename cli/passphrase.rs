@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal;
 use replica::home::{HomeError, IDENTITY_FILE, is_exposed, is_open_elsewhere, read_key};
+use replica::identity::Identity;
 use replica::identity::sealed::{Passphrase, PassphraseError};
 use replica::limits::PASSPHRASE_BYTES_MAX;
 
@@ -30,7 +31,7 @@ pub(crate) fn open_key(config: &mut Config, task: Option<&Task>, output: &mut Ou
             .note(&format!("Others can look into your home, with all that is said: run `chmod 700 {home}`."));
     }
     let path = config.home.join(IDENTITY_FILE);
-    // Whoever has the home open has its key.
+    // Whoever has the home open has its key. It is taken from under its passphrase when that one ends.
     if is_open_elsewhere(&config.home) {
         return Ok(());
     }
@@ -53,6 +54,16 @@ pub(crate) fn open_key(config: &mut Config, task: Option<&Task>, output: &mut Ou
         tries += 1;
     };
     Ok(())
+}
+
+/// Takes a home's key from under the passphrase that a script gave; none where none was given. This takes long.
+///
+/// # Errors
+/// When the passphrase is another one, or the key cannot be read.
+pub(crate) fn unseal(config: &Config) -> Result<Option<Identity>, HomeError> {
+    // One that cannot be read is none: that it is needed is said in the end.
+    let given = given(config, Which::Current).ok().flatten();
+    given.map(|given| read_key(&config.home.join(IDENTITY_FILE), Some(&given))).transpose()
 }
 
 /// Which passphrase is asked for.

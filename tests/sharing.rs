@@ -389,6 +389,32 @@ fn a_key_under_a_passphrase_is_not_asked_for_beside_whoever_has_it() {
 }
 
 #[test]
+fn whoever_was_given_the_passphrase_goes_on_when_the_server_ends_and_whoever_was_not_waits_for_another() {
+    let ann = Home::new("ann");
+    ann.send("before");
+    let mut sealing = ann.command(&["identity", "passphrase"]);
+    assert!(sealing.env("REPLICA_NEW_PASSPHRASE", "one").status().unwrap().success());
+    let with = |args: &[&str]| {
+        let mut command = ann.command(args);
+        command.env("REPLICA_PASSPHRASE", "one");
+        command
+    };
+    let mut serving = Running::start(with(&["--json", "--listen", "127.0.0.1:0", "serve"]));
+    serving.wait("listening", |line| line["type"] == "listening");
+    let mut given = Running::start(with(&["--json", "--listen", "127.0.0.1:0", "tail"]));
+    let mut not_given = ann.start(&["--json", "--listen", "127.0.0.1:0", "tail"]);
+    given.reads("before");
+    not_given.reads("before");
+    assert_eq!(serving.terminate(), Some(0));
+    let sent = with(&["--offline", "send", "after"]).output().unwrap();
+    assert!(sent.status.success(), "{}", describe(&sent));
+    given.reads("after");
+    not_given.reads("after");
+    assert_eq!(given.terminate(), Some(130));
+    assert_eq!(not_given.terminate(), Some(130));
+}
+
+#[test]
 fn who_follows_and_does_not_read_holds_up_nobody() {
     let ann = Home::new("ann");
     let mut chat = chat(&ann);

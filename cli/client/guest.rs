@@ -1,18 +1,18 @@
 //! Working through another process, and going on without it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use replica::archive::Draft;
 use replica::home::{Home, HomeError};
 use replica::id::{AuthorKey, Position, RoomId};
-use replica::identity::Identity;
 use replica_sync::conversation::{ConnectionId, Tag};
 use replica_sync::engine::{Command, Event, Row};
 use replica_sync::node::{AttachError, Attached, Events, Node, NodeError, NodeEvent, Options};
 
 use crate::client::Client;
+use crate::config::Config;
+use crate::passphrase;
 
 #[cfg(test)]
 mod tests;
@@ -23,23 +23,25 @@ pub(super) enum Reached {
     There(Node, Events, Attached),
 }
 
-/// Opens a home, or reaches the process that has it. One that has it for a moment only is waited for.
+/// Opens a home, or reaches the process that has it. One that has it for a moment only is waited for; so is one that
+/// comes soon, where only such a one can open the key.
 ///
 /// # Errors
 /// When it can be neither opened nor reached.
-pub(super) async fn reach(
-    folder: &Path,
-    key: Option<&Identity>,
-    options: &Options,
-) -> Result<Reached, NodeError> {
+pub(super) async fn reach(config: &mut Config, options: &Options) -> Result<Reached, NodeError> {
     let mut silences = 0;
     for _ in 0..TRIES {
-        match Home::open_with(folder, key) {
+        match Home::open_with(&config.home, config.unsealed.as_ref()) {
             Ok(home) => return Ok(Reached::Here(Box::new(home))),
             Err(HomeError::Locked { .. }) => {}
+            Err(HomeError::Sealed { .. }) => {
+                if config.unsealed.is_none() && unseal(config).await? {
+                    continue;
+                }
+            }
             Err(error) => return Err(error.into()),
         }
-        match Node::attach(folder, options).await {
+        match Node::attach(&config.home, options).await {
             Ok((node, events, attached)) => return Ok(Reached::There(node, events, attached)),
             Err(AttachError::NotServed) => {}
             // It may have been busy for once.
@@ -49,13 +51,21 @@ pub(super) async fn reach(
         tokio::time::sleep(PAUSE).await;
     }
     // Whoever has it does nothing for others: that is said as it always was.
-    Ok(Reached::Here(Box::new(Home::open_with(folder, key)?)))
+    Ok(Reached::Here(Box::new(Home::open_with(&config.home, config.unsealed.as_ref())?)))
+}
+
+/// Takes the home's key from under a passphrase that was given. Says whether one was. That takes long, so it is left
+/// until nobody else has the home.
+async fn unseal(config: &mut Config) -> Result<bool, HomeError> {
+    let given = config.clone();
+    let unsealed = tokio::task::spawn_blocking(move || passphrase::unseal(&given)).await;
+    config.unsealed = unsealed.unwrap_or(Ok(None))?;
+    Ok(config.unsealed.is_some())
 }
 
 /// What a client that works through another process keeps, to go on without it.
 pub(super) struct Guest {
-    folder: PathBuf,
-    key: Option<Identity>,
+    config: Box<Config>,
     options: Options,
     holder: Attached,
     /// Commands whose outcome was not told.
@@ -70,18 +80,12 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn new(
-        folder: PathBuf,
-        key: Option<Identity>,
-        mut options: Options,
-        holder: Attached,
-    ) -> Self {
+    pub(super) fn new(config: Box<Config>, mut options: Options, holder: Attached) -> Self {
         let room = holder.room;
         // It is kept by now; the room may be another one when the node's process ends.
         options.ticket = options.ticket.filter(|_| room.is_none());
         Self {
-            folder,
-            key,
+            config,
             options,
             holder,
             unanswered: BTreeMap::new(),
@@ -160,16 +164,15 @@ impl Client {
         let Some(guest) = &mut self.guest else { return Err(NodeError::Stopped) };
         self.queued.iter().for_each(|event| guest.note(event));
         guest.options.room = guest.room.map(|room| room.to_string());
-        let (mut node, events, attached) =
-            match reach(&guest.folder, guest.key.as_ref(), &guest.options).await? {
-                Reached::Here(mut home) => {
-                    let room = guest.room.or(home.state().current_room);
-                    home.change(|state| state.current_room = room)?;
-                    let (node, events) = Node::start(*home, guest.options.clone()).await?;
-                    (node, events, None)
-                }
-                Reached::There(node, events, attached) => (node, events, Some(attached)),
-            };
+        let (mut node, events, attached) = match reach(&mut guest.config, &guest.options).await? {
+            Reached::Here(mut home) => {
+                let room = guest.room.or(home.state().current_room);
+                home.change(|state| state.current_room = room)?;
+                let (node, events) = Node::start(*home, guest.options.clone()).await?;
+                (node, events, None)
+            }
+            Reached::There(node, events, attached) => (node, events, Some(attached)),
+        };
         let status = node.status().await?;
         let is_same = guest.room.is_some() && status.room.as_ref().map(|(id, _)| *id) == guest.room;
         let mut rows =

@@ -35,7 +35,10 @@ pub(crate) fn open_home(config: &Config) -> Result<Opened, anyhow::Error> {
             enter_room(&mut home, config)?;
             Ok(Opened::Here(Box::new(home)))
         }
-        Err(HomeError::Locked { .. }) => Ok(Opened::There(Box::new(config.clone()))),
+        // Where its key is sealed, another one had it a moment ago.
+        Err(HomeError::Locked { .. } | HomeError::Sealed { .. }) => {
+            Ok(Opened::There(Box::new(config.clone())))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -30,21 +30,17 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
 }
 
 async fn rooms(config: &Config) -> anyhow::Result<(Vec<(RoomId, String)>, Option<RoomId>)> {
-    loop {
-        match open_home(config)? {
-            Opened::Here(home) => {
-                let rooms = home.state().rooms.iter().map(|room| (room.id, room.name.clone())).collect();
-                return Ok((rooms, home.state().current_room));
-            }
-            there @ Opened::There(_) => {
-                let client = Client::start(there, config.options(Role::Reads)).await?;
-                let rooms = client.holder().map(|holder| (holder.rooms.clone(), holder.room));
-                client.stop().await;
-                // Whoever had the home may have ended just now.
-                if let Some(rooms) = rooms {
-                    return Ok(rooms);
-                }
-            }
+    match open_home(config)? {
+        Opened::Here(home) => {
+            let rooms = home.state().rooms.iter().map(|room| (room.id, room.name.clone())).collect();
+            Ok((rooms, home.state().current_room))
+        }
+        there @ Opened::There(_) => {
+            let mut client = Client::start(there, config.options(Role::Reads)).await?;
+            let status = client.status().await?;
+            client.stop().await;
+            let rooms = status.rooms.iter().map(|room| (room.id, room.name.clone())).collect();
+            Ok((rooms, status.room.map(|(room, _)| room)))
         }
     }
 }
