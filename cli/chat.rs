@@ -52,7 +52,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let options = Options { nick: config.nick.clone(), ..options };
     let mut signals = Signals::listen()?;
     let mut shown = last_screen(config, is_person, &mut home);
-    let client = match &mut shown {
+    let mut client = match &mut shown {
         None => match signals.race(Client::start(home, options)).await {
             Some(client) => client?,
             None => return Ok(Exit::Interrupted),
@@ -65,6 +65,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
             },
         },
     };
+    let beside = client.ask_holder(config).await?;
     let source = shown.or_else(|| screen(config, is_person, client.me));
     let source = source.map_or_else(Source::stdin, |tui| Source::Full(Box::new(tui)));
     let on_screen = io::stdout().is_terminal() && !config.json;
@@ -88,7 +89,11 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         history: History::default(),
         listening: Vec::new(),
         was_in_a_room: false,
+        beside,
     };
+    if chat.full().is_none() {
+        chat.tell_beside()?;
+    }
     let end = chat.talk(&mut signals).await;
     // The terminal is given back first: what follows may take a moment, and says so there.
     chat.leave_screen();
@@ -151,6 +156,8 @@ struct Chat<'a> {
     history: History,
     listening: Vec<std::net::SocketAddr>,
     was_in_a_room: bool,
+    /// What the process that has the home open does otherwise, as long as it was not told.
+    beside: Vec<&'static str>,
 }
 
 /// What happened next.

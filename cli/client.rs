@@ -20,6 +20,7 @@ use crate::client::opening::enter_room;
 use crate::failure::{Exit, Failure};
 use crate::text;
 
+mod beside;
 mod guest;
 mod opening;
 

@@ -20,7 +20,7 @@ mod tail;
 pub(crate) mod topic;
 mod whoami;
 
-use replica_sync::node::{Options, Status};
+use replica_sync::node::{NodeError, Options, Status};
 
 use crate::args::Task;
 use crate::chat;
@@ -101,6 +101,13 @@ async fn writer(config: &Config, options: Options) -> anyhow::Result<Client> {
     let home = open_home(config)?;
     let nick = crate::client::nick_to_set(config, &home);
     Client::start(home, Options { nick, ..options }).await
+}
+
+/// Says what the process does otherwise that has the home open, if that is another one.
+async fn tell_beside(client: &mut Client, config: &Config, output: &mut Output) -> Result<(), NodeError> {
+    let otherwise = client.ask_holder(config).await?;
+    otherwise.into_iter().for_each(|words| output.note(words));
+    Ok(())
 }
 
 /// The room of a home, for who cannot do without.

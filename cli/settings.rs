@@ -87,6 +87,11 @@ impl Chosen {
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|setting| setting.name == name)?.value.as_deref()
     }
+
+    /// Whether a setting stands on the command line.
+    pub(crate) fn is_flag(&self, name: &str) -> bool {
+        self.settings.iter().any(|setting| setting.name == name && setting.origin == Origin::Flag)
+    }
 }
 
 /// Reads the file once more; the command line is as it was.
@@ -142,13 +147,13 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
     args.verbose = verbose.unwrap_or_default();
     fill.option("log-file", &mut args.log_file, settings.log_file, shown_path);
     fill.option("passphrase-file", &mut args.passphrase_file, settings.passphrase_file, shown_path);
-    let is_listen_asked = fill.settings.iter().any(|it| it.name == "listen" && it.origin == Origin::Flag);
-    if args.offline && !is_listen_asked {
+    fill.settings.extend(look::settings(&look, &settings.theme, &settings.keys));
+    let chosen = Chosen { file, settings: fill.settings, look };
+    if args.offline && !chosen.is_flag("listen") {
         // What usually holds is not what this run was asked for.
         args.listen = None;
     }
-    fill.settings.extend(look::settings(&look, &settings.theme, &settings.keys));
-    Ok(Chosen { file, settings: fill.settings, look })
+    Ok(chosen)
 }
 
 /// Takes the values of the file where there are no others, and notes what comes from where.

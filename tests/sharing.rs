@@ -415,6 +415,36 @@ fn whoever_was_given_the_passphrase_goes_on_when_the_server_ends_and_whoever_was
 }
 
 #[test]
+fn what_a_server_does_otherwise_than_was_asked_for_beside_it_is_said() {
+    let ann = Home::new("ann");
+    ann.send("before");
+    let (mut serving, _) = serve(&ann);
+    let told = |args: &[&str]| {
+        let output = ann.run(args);
+        assert!(output.status.success(), "{}", describe(&output));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let offline = told(&["--offline", "send", "beside it"]);
+    assert!(offline.contains("what is written goes out at once (--offline does not hold here)"), "{offline}");
+    let chat = told(&["--offline", "--json"]);
+    assert!(chat.contains("(--offline does not hold here)"), "{chat}");
+    let means = told(&["--listen", "127.0.0.1:0", "--dht", "send", "beside it too"]);
+    assert!(means.contains("(--listen does not") && means.contains("(--dht does not"), "{means}");
+    assert_eq!(told(&["send", "as it comes"]), "");
+    // A server that introduces is kept with the room, and named by its tickets.
+    let named = free_address();
+    assert_eq!(told(&["--rendezvous", &named, "send", "and once more"]), "");
+    assert_eq!(serving.terminate(), Some(0));
+    let state = std::fs::read_to_string(ann.path().join("state.json")).unwrap();
+    assert!(state.contains(&named), "{state}");
+    // Where nobody dials anyway there is nothing to say.
+    let mut serving = ann.start(&["--json", "--offline", "tail"]);
+    serving.reads("before");
+    assert_eq!(told(&["--offline", "send", "offline, both"]), "");
+    assert_eq!(serving.terminate(), Some(130));
+}
+
+#[test]
 fn who_follows_and_does_not_read_holds_up_nobody() {
     let ann = Home::new("ann");
     let mut chat = chat(&ann);

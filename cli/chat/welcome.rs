@@ -12,6 +12,13 @@ use crate::text;
 mod tests;
 
 impl Chat<'_> {
+    /// What the process that has the home open does otherwise than was asked for here.
+    pub(super) fn tell_beside(&mut self) -> anyhow::Result<()> {
+        let beside = std::mem::take(&mut self.beside);
+        beside.into_iter().try_for_each(|words| self.note(words))?;
+        Ok(())
+    }
+
     /// A room is open: who is there, what was said last, and in a new one how others come in.
     pub(super) async fn on_room(
         &mut self,
@@ -32,7 +39,8 @@ impl Chat<'_> {
                     text::name(left)
                 ))?;
             }
-            return self.show_room().await;
+            self.show_room().await?;
+            return self.tell_beside();
         }
         let room = text::name(name);
         if let Some(left) = left {

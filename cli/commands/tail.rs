@@ -7,7 +7,7 @@ use replica_sync::engine::{Event, Row};
 use replica_sync::node::NodeEvent;
 
 use crate::commands::log::last_rows;
-use crate::commands::writer;
+use crate::commands::{tell_beside, writer};
 use crate::config::{Config, Role};
 use crate::failure::Exit;
 use crate::json::{self, is_message};
@@ -29,6 +29,7 @@ pub(crate) async fn run(
         return Ok(Exit::Interrupted);
     };
     let mut client = client?;
+    tell_beside(&mut client, config, output).await?;
     let is_wanted = |row: &Row| is_message(row) || all || !config.json;
     let status = client.status().await?;
     let mut people = People::of_status(&status);

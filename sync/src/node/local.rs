@@ -66,7 +66,7 @@ pub struct Attached {
     pub rooms: Vec<(RoomId, String)>,
     /// Addresses that somebody named, now or earlier.
     pub named: Vec<String>,
-    /// Whether the node dials at all.
+    /// Whether the node dials at all, now.
     pub dials: bool,
 }
 

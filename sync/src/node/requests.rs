@@ -104,9 +104,11 @@ impl Driver {
         match &command {
             Command::Dial(address) if rendezvous_of(address).is_some() => {
                 // It is no peer: from now on members are met there.
-                self.options.peers.push(address.clone());
-                if let Some(room) = self.room() {
-                    self.keep_peers(room);
+                if !self.options.peers.contains(address) {
+                    self.options.peers.push(address.clone());
+                }
+                if let Some(room) = room.or(self.room()) {
+                    self.keep_addresses(room, vec![address.clone()]);
                     self.use_kept_servers();
                 }
                 return;

@@ -303,7 +303,7 @@ impl Driver {
             room,
             rooms: self.home_rooms(),
             named,
-            dials: self.options.dials,
+            dials: self.options.dials && !self.is_offline,
         };
         send(&guest, &FromHolder::Attached(attached));
         for address in &self.listening {
