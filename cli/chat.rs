@@ -90,6 +90,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         listening: Vec::new(),
         was_in_a_room: false,
         beside,
+        failed: None,
     };
     if chat.full().is_none() {
         chat.tell_beside()?;
@@ -101,7 +102,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
         Ok(Ending::Input) => {
             tokio::select! {
                 () = signals.next() => Ok(Exit::Interrupted),
-                done = chat.deliver() => done.map(|()| Exit::Done),
+                done = chat.deliver() => done,
             }
         }
         Ok(Ending::Signal) => Ok(Exit::Interrupted),
@@ -158,6 +159,8 @@ struct Chat<'a> {
     was_in_a_room: bool,
     /// What the process that has the home open does otherwise, as long as it was not told.
     beside: Vec<&'static str>,
+    /// The exit code of the first that could not be sent, where nobody sits at the input.
+    failed: Option<Exit>,
 }
 
 /// What happened next.

@@ -51,6 +51,20 @@ fn a_message_over_the_limit_is_refused_and_nothing_else_is() {
 }
 
 #[test]
+fn a_piped_line_that_is_not_sent_is_said_and_the_others_are_sent() {
+    let over = "x".repeat(16 * 1024 + 1);
+    for wrong in [over.as_bytes(), b"gr\xfc\xdfe"] {
+        let ann = Home::new("ann");
+        let input = [b"one\n", wrong, b"\ntwo\n"].concat();
+        let output = ann.run_with(&["-q", "--offline"], &input);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("not sent"), "{error}");
+        assert_eq!(ann.texts(), ["one", "two"]);
+    }
+}
+
+#[test]
 fn a_damaged_store_is_said_and_kept() {
     let ann = Home::new("ann");
     ann.send("before the damage");

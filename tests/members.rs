@@ -86,6 +86,24 @@ fn a_kicked_member_is_told_and_gets_nothing_new() {
     assert_eq!(ann.log(), bob.log());
 }
 
+#[test]
+fn what_a_removed_member_pipes_in_is_refused_as_what_they_send() {
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let at = free_address();
+    let_in(&ann, &at, &[&bob]);
+    ann.ok(&["kick", "bob"]);
+    let file = ann.path().with_file_name("bundle");
+    let file = file.to_str().unwrap();
+    ann.ok(&["export", "--format", "bundle", file]);
+    bob.ok(&["import", file]);
+    bob.fails(5, &["--offline", "send", "in vain"]);
+    let piped = bob.run_with(&["-q", "--offline"], "in vain\nonce more\n");
+    let told = String::from_utf8(piped.stderr).unwrap();
+    assert_eq!(piped.status.code(), Some(5), "{told}");
+    assert_eq!(told.matches("not sent").count(), 1, "{told}");
+    assert!(bob.texts().is_empty());
+}
+
 fn roles(ann: &str, bob: &str, carol: &str) -> (String, String, String) {
     (ann.to_owned(), bob.to_owned(), carol.to_owned())
 }

@@ -82,13 +82,13 @@ impl Home {
     }
 
     /// Runs the program to its end, with this on its standard input.
-    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Output {
+    pub(crate) fn run_with(&self, args: &[&str], input: impl AsRef<[u8]>) -> Output {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // A program that does not read its input may be gone already.
-        stdin.write_all(input.as_bytes()).ok();
+        stdin.write_all(input.as_ref()).ok();
         drop(stdin);
         let id = child.id();
         let (done, finished) = sync_channel(1);

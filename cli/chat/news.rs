@@ -12,7 +12,7 @@ use replica_sync::node::{NodeError, NodeEvent, Role};
 
 use crate::chat::typed::Source;
 use crate::chat::{Asked, Chat};
-use crate::failure::{Failure, is_refusal, store_failed};
+use crate::failure::{self, Exit, Failure, is_refusal, store_failed};
 use crate::json::{self, is_message};
 use crate::people::two_words;
 use crate::presence::Change;
@@ -197,8 +197,10 @@ impl Chat<'_> {
             }
             Event::Refused { tag, error } => {
                 // Also an admission, for which nothing was asked under a tag of ours.
-                self.asked.remove(&tag);
-                self.refused(&error)?;
+                match self.asked.remove(&tag) {
+                    Some(Asked::Say) if !self.is_person => self.not_sent(&failure::of_say(&error))?,
+                    _ => self.refused(&error)?,
+                }
             }
             Event::Agreed { author, sent, received, .. } => {
                 self.flush()?;
@@ -297,8 +299,9 @@ impl Chat<'_> {
         Ok(())
     }
 
-    /// Until somebody connected holds what was written in this run, a few seconds at most; then says who does.
-    pub(super) async fn deliver(&mut self) -> anyhow::Result<()> {
+    /// Until somebody connected holds what was written in this run, a few seconds at most; then says who does. Answers how
+    /// the chat ends.
+    pub(super) async fn deliver(&mut self) -> anyhow::Result<Exit> {
         let kept = async {
             while self.asked.values().any(|asked| matches!(asked, Asked::Say)) {
                 let event = self.client.next().await?;
@@ -323,7 +326,7 @@ impl Chat<'_> {
         if let Some(summary) = self.delivery.summary(self.presence.people(), &self.people) {
             self.note(&summary)?;
         }
-        Ok(())
+        Ok(self.failed.unwrap_or(Exit::Done))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is typed, and what follows from it.
 
 use replica::id::AuthorKey;
+use replica::limits::MESSAGE_BYTES_MAX;
 use replica_sync::engine::{Command, Row};
 use replica_sync::node::NodeError;
 
@@ -9,7 +10,7 @@ use crate::chat::typed::Typed;
 use crate::chat::{Asked, Chat, arrivals};
 use crate::commands::members::{self, Act};
 use crate::commands::{invite::expires_ms, log::last_rows, status};
-use crate::failure;
+use crate::failure::{self, Exit, Explained};
 use crate::json::is_message;
 use crate::people::two_words;
 use crate::text;
@@ -30,16 +31,16 @@ impl Chat<'_> {
                     Meaning::Do(slash) => self.do_slash(slash).await?,
                 }
             }
-            Typed::TooLong => self.note(TOO_LONG)?,
+            Typed::TooLong => self.not_sent(&too_long())?,
+            Typed::NotText => self.not_sent(&not_text())?,
             Typed::End => return Ok(true),
         }
         Ok(false)
     }
 
     async fn say(&mut self, text: String) -> anyhow::Result<()> {
-        if text.len() > replica::limits::MESSAGE_BYTES_MAX {
-            self.note(TOO_LONG)?;
-            return Ok(());
+        if text.len() > MESSAGE_BYTES_MAX {
+            return self.not_sent(&too_long());
         }
         self.ask(Command::Say(text), Asked::Say).await
     }
@@ -265,9 +266,30 @@ impl Chat<'_> {
         self.note(&format!("Not done: {}.{next}", told.what))?;
         Ok(())
     }
+
+    /// Something that came in was not sent, and what comes next is. Whoever sits there is told; a script hears of the first
+    /// even where it wants quiet, and by the exit code.
+    pub(super) fn not_sent(&mut self, why: &Explained) -> anyhow::Result<()> {
+        if self.is_person || self.failed.is_some() {
+            let next = why.next.as_ref().map(|next| format!(" {next}")).unwrap_or_default();
+            self.note(&format!("Not sent: {}.{next}", why.what))?;
+        } else {
+            self.output.complain(&format!("not sent: {}", why.what), why.next.as_deref());
+            self.failed = Some(why.exit);
+        }
+        Ok(())
+    }
+}
+
+fn too_long() -> Explained {
+    let what = format!("a message has at most {MESSAGE_BYTES_MAX} bytes");
+    Explained { exit: Exit::Failed, what, next: Some("Say it in several.".to_owned()) }
+}
+
+fn not_text() -> Explained {
+    let what = "a line is not text in UTF-8".to_owned();
+    Explained { exit: Exit::Failed, what, next: Some("Only text can be sent.".to_owned()) }
 }
 
 /// What is found and fits a screen.
 const FOUND_ROWS: usize = 20;
-
-const TOO_LONG: &str = "Not sent: a message has at most 16384 bytes. Say it in several.";

@@ -18,6 +18,8 @@ pub(crate) enum Typed {
     Line(String),
     /// A line that is over the limit; it was not kept.
     TooLong,
+    /// A line that is not text in UTF-8; it was not kept.
+    NotText,
     /// Nothing more will come.
     End,
 }
@@ -78,7 +80,7 @@ fn read_line(from: &mut impl BufRead) -> io::Result<Typed> {
     if line.len() > MESSAGE_BYTES_MAX {
         return Ok(Typed::TooLong);
     }
-    Ok(Typed::Line(String::from_utf8_lossy(&line).into_owned()))
+    Ok(String::from_utf8(line).map_or(Typed::NotText, Typed::Line))
 }
 
 /// Lines read ahead.

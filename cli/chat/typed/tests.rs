@@ -40,6 +40,6 @@ fn the_last_line_needs_no_end() {
 }
 
 #[test]
-fn what_is_not_text_becomes_text() {
-    assert_eq!(lines(b"a\xffb\n"), [line("a\u{fffd}b")]);
+fn a_line_that_is_not_text_is_not_altered_and_the_next_one_is_kept() {
+    assert_eq!(lines(b"a\xffb\nnext\n"), [Typed::NotText, line("next")]);
 }
