@@ -17,8 +17,7 @@ use replica_sync::ticket::Ticket;
 
 use crate::client::guest::{Guest, Reached, reach};
 use crate::client::opening::enter_room;
-use crate::failure::{Exit, Failure};
-use crate::text;
+use crate::failure::Failure;
 
 mod beside;
 mod guest;
@@ -144,12 +143,21 @@ impl Client {
         if let Some(guest) = &mut self.guest {
             guest.note(&event);
         }
-        if let NodeEvent::Failed(why) = &event {
-            let what = format!("the store failed: {}", text::line(why));
-            let next = "What was confirmed is kept. Check the disk, then run `replica verify`.";
-            return Err(Failure::new(Exit::Store, what, next).into());
-        }
         Ok(event)
+    }
+
+    /// The next event, for whoever has nothing left to do once the store has failed.
+    ///
+    /// # Errors
+    /// When it has, or the node stopped by itself.
+    ///
+    /// # Cancel safety
+    /// No event is lost.
+    pub(crate) async fn next_while_kept(&mut self) -> Result<NodeEvent, anyhow::Error> {
+        match self.next().await? {
+            NodeEvent::Failed(why) => Err(Failure::of_store(&why).into()),
+            event => Ok(event),
+        }
     }
 
     pub(crate) async fn command(&mut self, command: Command) -> Result<Tag, NodeError> {
@@ -173,7 +181,7 @@ impl Client {
         let asked = self.command(command).await?;
         let mut written = None;
         loop {
-            match self.next().await? {
+            match self.next_while_kept().await? {
                 NodeEvent::Engine(Event::Written { tag, id }) if tag == asked => written = Some(id),
                 // The row follows what says that it is written.
                 NodeEvent::Engine(Event::Row(row)) if Some(row.id) == written => return Ok(*row),

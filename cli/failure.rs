@@ -65,6 +65,12 @@ impl Failure {
         let next = "Ask there for a ticket (`replica invite` prints one), then run `replica join TICKET`.";
         Self::new(Exit::Refused, what, next)
     }
+
+    /// The store failed under way.
+    pub(crate) fn of_store(why: &str) -> Self {
+        let next = "What was confirmed is kept. Check the disk, then run `replica verify`.";
+        Self::new(Exit::Store, format!("the store failed: {}", text::line(why)), next)
+    }
 }
 
 impl fmt::Display for Failure {
@@ -75,10 +81,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The store failed under way.
+/// The store failed before.
 pub(crate) fn store_failed() -> Failure {
-    let next = "What was confirmed is kept. Check the disk, then run `replica verify`.";
-    Failure::new(Exit::Store, "the store failed: nothing more can be written", next)
+    Failure::of_store("nothing more can be written")
 }
 
 /// Whether a peer's goodbye says that it will not have us.

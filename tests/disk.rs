@@ -5,7 +5,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::program::{Home, rounds, say};
+use crate::program::{Home, json, rounds, say};
+use crate::tui::Terminal;
 
 /// A file system of its own, for as long as it lives.
 struct Mount {
@@ -120,6 +121,73 @@ fn what_cannot_be_written_can_be_read() {
     disk.again("remount,rw");
     ann.send("three");
     assert_eq!(ann.texts(), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_person_reads_on_when_the_disk_becomes_full() {
+    let Some(disk) = Mount::new(&["-t", "tmpfs", "-o", "size=8m", "tmpfs"]) else { return };
+    let ann = Home::within(disk.path(), "ann");
+    ann.send("from better days");
+    let mut screen = Terminal::chat(&ann, "127.0.0.1:0", &[]);
+    screen.shows("from better days");
+    std::fs::write(disk.path().join("junk"), vec![1; 16 << 20]).unwrap_err();
+    // The store's file has some place left. What others write at this home fails in the same moment.
+    let sends = (0..1_000).map(|number| ann.run(&["send", &noise(number)]));
+    let failed = sends.into_iter().find(|output| !output.status.success()).expect("a disk that becomes full");
+    assert_eq!(failed.status.code(), Some(4), "{failed:?}");
+    screen.shows("READ ONLY");
+    screen.shows("you can still read");
+    screen.press("/search better\r");
+    screen.shows("from better days");
+    // The search is closed first.
+    screen.press("\x03\x04");
+    assert_eq!(screen.end(), (0, true));
+}
+
+#[test]
+fn a_chat_of_what_cannot_be_written_opens_for_a_person_and_fails_for_a_script() {
+    let Some(disk) = Mount::new(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"]) else { return };
+    let ann = Home::within(disk.path(), "ann");
+    ann.send("from better days");
+    disk.again("remount,ro");
+    let mut screen = Terminal::chat(&ann, "127.0.0.1:0", &[]);
+    screen.shows("READ ONLY");
+    screen.shows("you can still read");
+    screen.shows("from better days");
+    screen.press("in vain\r");
+    screen.shows("Not done");
+    screen.press("\x04");
+    assert_eq!(screen.end(), (0, true));
+    let piped = ann.run_with(&["--offline"], "in vain\n");
+    let told = String::from_utf8(piped.stderr).unwrap();
+    assert_eq!(piped.status.code(), Some(4), "{told}");
+    assert!(told.contains("Read-only"), "{told}");
+    assert!(ann.fails(4, &["--listen", "127.0.0.1:0", "serve"]).contains("Read-only"));
+}
+
+#[test]
+fn a_server_goes_on_for_the_rooms_that_can_be_written() {
+    let Some(disk) = Mount::new(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"]) else { return };
+    let (ann, bob) = (Home::new("ann"), Home::new("bob"));
+    let ticket = ann.invite();
+    bob.send("of a room whose disk fails");
+    let rooms = bob.path().join("rooms");
+    let own = std::fs::read_dir(&rooms).unwrap().next().unwrap().unwrap();
+    let elsewhere = disk.path().join("room");
+    assert!(Command::new("cp").arg("-r").args([own.path(), elsewhere.clone()]).status().unwrap().success());
+    std::fs::remove_dir_all(own.path()).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, own.path()).unwrap();
+    disk.again("remount,ro");
+    bob.ok(&["--offline", "join", &ticket]);
+    let both = bob.ok(&["--json", "rooms"]);
+    assert_eq!(both.lines().count(), 2, "{both}");
+    for current in both.lines().map(|room| json(room)["id"].as_str().unwrap().to_owned()) {
+        let mut serving = bob.start(&["--json", "--listen", "127.0.0.1:0", "--room", &current, "serve"]);
+        let at = serving.wait("listening", |line| line["type"] == "listening")["addr"].clone();
+        let synced = ann.ok(&["--peer", at.as_str().unwrap(), "--json", "sync"]);
+        assert!(synced.contains("\"agreed\":true"), "{synced}");
+        assert_eq!(serving.terminate(), Some(0), "{current}");
+    }
 }
 
 /// Power cuts in the middle of heavy sending, some 200 ms each.

@@ -13,7 +13,7 @@ use crate::program::{Home, PATIENCE, free_address};
 mod picture;
 
 /// The program on a terminal of its own.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn std::io::Write + Send>,
@@ -32,7 +32,7 @@ fn above_zero(number: u16) -> NonZeroU16 {
 }
 
 impl Terminal {
-    fn start(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
         let command = home.command(args);
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
@@ -62,22 +62,22 @@ impl Terminal {
     }
 
     /// A chat in a home, without news of connections.
-    fn chat(home: &Home, listen: &str, args: &[&str]) -> Self {
+    pub(crate) fn chat(home: &Home, listen: &str, args: &[&str]) -> Self {
         Self::start(home, &[&["--listen", listen], args].concat(), &[])
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.parser.screen().contents()
     }
 
     /// Waits until the screen is as it should be.
     #[track_caller]
-    fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
         // Something may go on changing on the screen, as what counts down does.
         let (patience, is_over) = sync_channel::<()>(1);
         std::thread::spawn(move || {
@@ -95,7 +95,7 @@ impl Terminal {
     }
 
     #[track_caller]
-    fn shows(&mut self, text: &str) {
+    pub(crate) fn shows(&mut self, text: &str) {
         self.until(text, |screen| screen.contains(text));
     }
 
@@ -114,7 +114,7 @@ impl Terminal {
     }
 
     /// Waits for the end. Answers the exit code, and whether the terminal was given back.
-    fn end(mut self) -> (u32, bool) {
+    pub(crate) fn end(mut self) -> (u32, bool) {
         loop {
             match self.output.recv_timeout(PATIENCE) {
                 Ok(bytes) => self.written.extend(bytes),

@@ -12,7 +12,7 @@ use replica_sync::node::{NodeError, NodeEvent, Role};
 
 use crate::chat::typed::Source;
 use crate::chat::{Asked, Chat};
-use crate::failure::{self, Exit, Failure, is_refusal, store_failed};
+use crate::failure::{self, Exit, Failure, is_refusal};
 use crate::json::{self, is_message};
 use crate::people::two_words;
 use crate::presence::Change;
@@ -89,6 +89,7 @@ impl Chat<'_> {
             NodeEvent::RoomFailed { name, why, .. } => {
                 self.note(&format!("room \"{}\" does not work: {}", text::name(&name), text::line(&why)))?;
             }
+            NodeEvent::Failed(why) => self.on_failed(&why)?,
             NodeEvent::Knocking { name, author, address } => {
                 let shown = self.people.shown(&author, Some(&name));
                 let words = words(&author);
@@ -125,6 +126,21 @@ impl Chat<'_> {
                 self.note(&format!("{why}: ask them for a ticket, then run `replica join TICKET`"))?;
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing more can be written. A person reads on; a script has nothing left to do.
+    fn on_failed(&mut self, why: &str) -> anyhow::Result<()> {
+        let failed = Failure::of_store(why);
+        if !self.is_person {
+            return Err(failed.into());
+        }
+        self.note(&format!("{failed}. Nothing more can be written; you can still read."))?;
+        let asked = std::mem::take(&mut self.asked).into_values();
+        let lost = asked.filter(|asked| matches!(asked, Asked::Say)).count() as u64;
+        if lost > 0 {
+            self.note(&format!("Perhaps not kept: {} that you just wrote", text::count(lost, "message")))?;
         }
         Ok(())
     }
@@ -257,12 +273,6 @@ impl Chat<'_> {
                 ))?;
             }
             Event::Renewed => self.note("This home was used elsewhere too; both go on, as one person.")?,
-            Event::ReadOnly => {
-                if !self.is_person {
-                    return Err(store_failed().into());
-                }
-                self.note(&format!("{}. You can still read.", store_failed()))?;
-            }
             _ => {}
         }
         Ok(())

@@ -62,7 +62,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 async fn take(client: &mut Client, block: Vec<u8>) -> anyhow::Result<u64> {
     let asked = client.command(Command::Import(block)).await?;
     loop {
-        match client.next().await? {
+        match client.next_while_kept().await? {
             NodeEvent::Engine(Event::Imported { tag, new }) if tag == asked => return Ok(new),
             NodeEvent::Engine(Event::Refused { tag, error }) if tag == asked => {
                 return Err(NodeError::from(error).into());

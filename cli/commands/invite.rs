@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let expires_ms = expires_ms(expires);
     let tag = client.command(Command::Invite { expires_ms, uses }).await?;
     let secret = loop {
-        match client.next().await? {
+        match client.next_while_kept().await? {
             NodeEvent::Engine(Event::Invited { tag: done, secret, .. }) if done == tag => break secret,
             NodeEvent::Engine(Event::Refused { tag: done, error }) if done == tag => {
                 return Err(NodeError::from(error).into());

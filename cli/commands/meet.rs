@@ -48,7 +48,7 @@ pub(crate) async fn meet(
             return Ok(Met { watch, status, is_settled });
         }
         let news = async {
-            while !watch.note(&client.next().await?) {}
+            while !watch.note(&client.next_while_kept().await?) {}
             Ok::<(), anyhow::Error>(())
         };
         tokio::select! {

@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let tag = client.command(Command::Say(text)).await?;
     let mut written = None;
     let is_draft = loop {
-        let event = client.next().await?;
+        let event = client.next_while_kept().await?;
         watch.note(&event);
         match event {
             NodeEvent::Engine(Event::Written { tag: done, id }) if done == tag => written = Some(id),
@@ -121,7 +121,7 @@ impl Delivery {
                 if is_alone || once && self.watch.is_settled(&status) {
                     break;
                 }
-                self.note(&client.next().await?);
+                self.note(&client.next_while_kept().await?);
             }
             Ok::<(), anyhow::Error>(())
         };

@@ -4,6 +4,7 @@ use replica::home::HomeError;
 use replica_sync::engine::Event;
 use replica_sync::node::NodeEvent;
 
+use crate::client::Client;
 use crate::commands::{room_name, status, writer};
 use crate::config::{Config, Role};
 use crate::failure::{self, Exit, Failure};
@@ -103,8 +104,9 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
                     output.note(&format!("refused so far: {}", status::refused(&refusals)));
                 }
             }
+            NodeEvent::Failed(why) => on_failed(None, &why, &mut client, output).await?,
             NodeEvent::RoomFailed { name, why, .. } => {
-                output.note(&format!("room \"{}\" does not work: {}", room_name(&name), text::line(&why)));
+                on_failed(Some(name), &why, &mut client, output).await?;
             }
             NodeEvent::Engine(Event::Row(row)) => people.learn_row(&row),
             NodeEvent::Engine(Event::Agreed { author, sent, received, .. }) => {
@@ -114,16 +116,29 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
             NodeEvent::Engine(Event::Offence { address, text, .. }) => {
                 output.note(&format!("{} was sent away: {}", text::line(&address), text::line(&text)));
             }
-            NodeEvent::Engine(Event::ReadOnly) => {
-                client.stop().await;
-                return Err(failure::store_failed().into());
-            }
             _ => {}
         }
     }
     service::stopping();
     client.stop().await;
     Ok(Exit::Done)
+}
+
+/// A room, the current one if it is not named, does not work from now on. The others go on, if there are any that do.
+async fn on_failed(
+    name: Option<String>,
+    why: &str,
+    client: &mut Client,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let status = client.status().await?;
+    if status.rooms.iter().all(|room| room.trouble.is_some()) {
+        return Err(Failure::of_store(why).into());
+    }
+    let name = name.or(status.room.map(|(_, name)| name)).unwrap_or_default();
+    let what = format!("room \"{}\" does not work: {}", room_name(&name), text::line(why));
+    output.complain(&what, Some("The others go on."));
+    Ok(())
 }
 
 /// Tells whoever reads stderr, and whoever reads the log.

@@ -55,7 +55,7 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             () = signals.next() => break,
-            event = client.next() => match event? {
+            event = client.next_while_kept() => match event? {
                 NodeEvent::Engine(Event::Row(row)) => {
                     people.learn_row(&row);
                     if is_wanted(&row) && is_new(&mut printed, &row.id) {

@@ -207,7 +207,7 @@ impl Driver {
             Step::Kept(room, Some(kept)) => self.on_kept(room, kept),
             Step::Kept(room, None) => {
                 self.rooms.get_mut(&room).into_iter().for_each(|open| open.keeper = None);
-                self.handle(Some(room), Input::StoreFailed);
+                self.only_read(room, "its thread has ended".to_owned());
             }
             Step::Opened(opened) => self.on_opened(*opened),
             Step::LookedUp((dial, found)) => self.on_looked_up(dial, found),

@@ -272,7 +272,9 @@ impl Driver {
                 listened.ok_or_else(|| failed(all(USUAL_PORT), nothing))?
             }
         };
-        self.home.change(|state| state.listened_at = Some(address))?;
+        if let Err(error) = self.home.change(|state| state.listened_at = Some(address)) {
+            tracing::warn!(%error, "where we listen was not kept");
+        }
         self.listening.push(address);
         self.tell(NodeEvent::Listening(address));
         Ok(())

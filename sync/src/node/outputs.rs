@@ -111,7 +111,7 @@ impl Driver {
         }
     }
 
-    /// From now on nothing is written there.
+    /// What is to be written there cannot be kept.
     pub(super) fn on_store_failed(&mut self, room: RoomId, error: &StoreError) {
         tracing::error!(%error, %room, "the store failed");
         let why = match error {
@@ -119,6 +119,14 @@ impl Driver {
             StoreError::Io(source) => source.to_string(),
             other => other.to_string(),
         };
+        self.only_read(room, why);
+    }
+
+    /// From now on nothing is written there. That is told once, before what follows from it.
+    pub(super) fn only_read(&mut self, room: RoomId, why: String) {
+        if self.rooms.get(&room).is_some_and(|open| open.engine.conversation().is_read_only()) {
+            return;
+        }
         self.tell_to(NodeEvent::Failed(why.clone()), Audience::In(Some(room)));
         self.on_room_failed(room, why);
         self.handle(Some(room), Input::StoreFailed);
