@@ -150,11 +150,15 @@ fn a_chat_of_what_cannot_be_written_opens_for_a_person_and_fails_for_a_script() 
     let ann = Home::within(disk.path(), "ann");
     ann.send("from better days");
     disk.again("remount,ro");
-    let mut screen = Terminal::chat(&ann, "127.0.0.1:0", &[]);
+    let editor = [("EDITOR", "true"), ("VISUAL", "")];
+    let mut screen = Terminal::start(&ann, &["--listen", "127.0.0.1:0"], &editor);
     screen.shows("READ ONLY");
     screen.shows("you can still read");
     screen.shows("from better days");
-    screen.press("in vain\r");
+    screen.press("in vain\x18");
+    screen.shows("No program can write it");
+    screen.shows("> in vain");
+    screen.press("\r");
     screen.shows("Not done");
     screen.press("\x04");
     assert_eq!(screen.end(), (0, true));

@@ -403,6 +403,32 @@ fn beside_a_server_that_sleeps_what_is_typed_is_shown_and_one_can_leave() {
 }
 
 #[test]
+fn what_another_program_wrote_is_not_lost_when_it_cannot_be_taken() {
+    let ann = Home::new("ann");
+    for (writes, told) in
+        [("head -c 40000 /dev/zero | tr '\\0' x", "at most 16384 bytes"), ("printf 'gr\\374n'", "not text")]
+    {
+        let editor = format!("f() {{ {writes} > \"$1\"; }}; f");
+        let args = ["--listen", "127.0.0.1:0"];
+        let mut screen = Terminal::start(&ann, &args, &[("EDITOR", &editor), ("VISUAL", "")]);
+        screen.shows("F1 help");
+        screen.press("begun");
+        screen.shows("> begun");
+        screen.press("\x18");
+        screen.shows(told);
+        screen.shows("> begun");
+        screen.press("\x03\x03");
+        assert_eq!(screen.end(), (0, true));
+        let files = std::fs::read_dir(ann.path()).unwrap().map(|file| file.unwrap().path());
+        let kept = files.filter(|file| file.extension().is_some_and(|extension| extension == "txt"));
+        let kept: Vec<_> = kept.collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert!(std::fs::metadata(&kept[0]).unwrap().len() >= 4);
+        std::fs::remove_file(&kept[0]).unwrap();
+    }
+}
+
+#[test]
 fn where_no_screen_can_be_drawn_there_are_lines() {
     for (args, term) in [(&["--plain"][..], "xterm"), (&[], "dumb")] {
         let ann = Home::new("ann");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use replica::limits::MESSAGE_BYTES_MAX;
 use replica::order::OrderKey;
 use replica_sync::engine::Row;
 use replica_sync::node::NodeError;
@@ -9,6 +10,7 @@ use replica_sync::node::NodeError;
 use crate::chat::typed::{Source, Typed};
 use crate::chat::{Chat, welcome};
 use crate::files;
+use crate::time::now_ms;
 use crate::tui::last_screen::LastScreen;
 use crate::tui::{Action, PAGE_ROWS, Purpose, Tui, read_mark};
 
@@ -150,9 +152,13 @@ impl Chat<'_> {
             self.note("Set EDITOR to write with a program of your choice.")?;
             return Ok(());
         };
-        let file = self.client.home.join(format!("message-{}.txt", std::process::id()));
+        // One that could not be taken before is still there.
+        let file = self.client.home.join(format!("message-{}-{}.txt", std::process::id(), now_ms()));
         // What is in it has not been said yet.
-        files::write(&file, text.as_bytes())?;
+        if let Err(error) = files::write(&file, text.as_bytes()) {
+            self.note(&format!("No program can write it: {} cannot be written ({error}).", file.display()))?;
+            return Ok(());
+        }
         self.full().into_iter().for_each(Tui::pause);
         let (done, mut edited) = tokio::sync::oneshot::channel();
         let path = file.clone();
@@ -168,13 +174,26 @@ impl Chat<'_> {
                 event = self.client.next() => self.on_event(event?).await?,
             }
         };
-        let written = std::fs::read_to_string(&file);
-        std::fs::remove_file(&file).ok();
+        let written = std::fs::read(&file);
         let Some(tui) = self.full() else { return Ok(()) };
         tui.resume()?;
-        match written {
-            Ok(written) if is_meant => tui.app().edited(&written),
-            _ => tui.app().hint = Some("The editor failed; the text is as it was.".to_owned()),
+        let kept = match written {
+            Ok(written) if is_meant => match String::from_utf8(written) {
+                Ok(written) if tui.app().edited(&written) => None,
+                Ok(_) => Some(format!("a message has at most {MESSAGE_BYTES_MAX} bytes")),
+                Err(_) => Some("it is not text in UTF-8".to_owned()),
+            },
+            Ok(written) if written != text.as_bytes() => Some("the editor failed".to_owned()),
+            _ => {
+                tui.app().hint = Some("The editor failed; the text is as it was.".to_owned());
+                None
+            }
+        };
+        match kept {
+            None => drop(std::fs::remove_file(&file)),
+            Some(why) => {
+                self.note(&format!("Not taken: {why}. What was written is in {}", file.display()))?
+            }
         }
         Ok(())
     }

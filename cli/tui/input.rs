@@ -105,11 +105,15 @@ impl Input {
         self.text.is_empty()
     }
 
-    /// Puts another text in its place.
-    pub(crate) fn set(&mut self, text: &str) {
-        self.text.clear();
-        self.cursor = 0;
-        self.insert(text);
+    /// Puts another text in its place. Says whether it fits; if not, all is as it was.
+    pub(crate) fn set(&mut self, text: &str) -> bool {
+        let text = typeable(text);
+        let fits = text.len() <= TEXT_BYTES_MAX;
+        if fits {
+            self.cursor = text.len();
+            self.text = text;
+        }
+        fits
     }
 
     /// Puts something else for what stands before the cursor.
@@ -124,20 +128,24 @@ impl Input {
         self.is_killing = false;
     }
 
-    /// Takes text that was pasted. Its last line end is not meant.
-    pub(crate) fn paste(&mut self, pasted: &str) {
+    /// Takes text that was pasted, and says whether it fits. Its last line end is not meant.
+    pub(crate) fn paste(&mut self, pasted: &str) -> bool {
         let pasted = normalised(pasted);
-        self.insert(pasted.strip_suffix('\n').unwrap_or(&pasted));
+        self.put(pasted.strip_suffix('\n').unwrap_or(&pasted))
     }
 
     pub(crate) fn insert(&mut self, new: &str) {
-        let is_text = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
-        let new: String = new.chars().filter(is_text).collect();
-        // What is far over the limit is not kept in memory; what is just over it is refused with its reason.
-        if self.text.len() + new.len() <= 2 * MESSAGE_BYTES_MAX {
+        self.put(new);
+    }
+
+    fn put(&mut self, new: &str) -> bool {
+        let new = typeable(new);
+        let fits = self.text.len() + new.len() <= TEXT_BYTES_MAX;
+        if fits {
             self.text.insert_str(self.cursor, &new);
             self.cursor += new.len();
         }
+        fits
     }
 
     fn remove(&mut self, from: usize, to: usize) {
@@ -308,6 +316,11 @@ pub(crate) fn normalised(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
+/// What of a text can be typed.
+fn typeable(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+}
+
 /// One character as it is drawn: with nothing in it that moves the cursor.
 fn shown(cell: &str) -> String {
     match cell {
@@ -316,6 +329,9 @@ fn shown(cell: &str) -> String {
         cell => text::line(cell),
     }
 }
+
+/// What is far over the limit is not kept in memory; what is just over it is refused with its reason.
+const TEXT_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
 /// Texts that can be recalled.
 const HISTORY_MAX: usize = 100;

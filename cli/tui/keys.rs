@@ -99,7 +99,7 @@ impl App {
     fn on_overlay_key(&mut self, key: &KeyEvent) -> bool {
         let page = isize::try_from(self.areas().inner().height.max(1)).unwrap_or(1);
         match (key.code, self.overlay.take()) {
-            (KeyCode::Enter, Some(Overlay::Paste(pasted))) => self.input.paste(&pasted),
+            (KeyCode::Enter, Some(Overlay::Paste(pasted))) => self.paste(&pasted),
             (KeyCode::Esc, Some(Overlay::Paste(_))) => {}
             (_, Some(paste @ Overlay::Paste(_))) => self.overlay = Some(paste),
             (KeyCode::Esc | KeyCode::Enter, _) => {}
@@ -152,10 +152,10 @@ impl App {
         self.show_text("help", &format!("{}\n{SIGNS}\n{}", self.bindings.help(), crate::chat::slash::HELP));
     }
 
-    /// The text comes back from another program.
-    pub(crate) fn edited(&mut self, text: &str) {
+    /// The text comes back from another program. Says whether it fits; if not, it is as it was.
+    pub(crate) fn edited(&mut self, text: &str) -> bool {
         let text = crate::tui::input::normalised(text);
-        self.input.set(text.trim_end_matches('\n'));
+        self.input.set(text.trim_end_matches('\n'))
     }
 }
 

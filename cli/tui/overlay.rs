@@ -1,5 +1,7 @@
 //! What lies over the conversation until it is closed.
 
+use replica::limits::MESSAGE_BYTES_MAX;
+
 use crate::qr;
 use crate::text;
 use crate::tui::app::App;
@@ -102,13 +104,19 @@ impl App {
         self.hint = None;
         self.completion = None;
         let pasted = normalised(pasted);
-        if let Some(prompt) = &mut self.prompt {
-            prompt.paste(&pasted.replace('\n', " "));
+        if self.prompt.is_some() {
+            self.paste(&pasted.replace('\n', " "));
         } else if pasted.lines().count() > PASTED_LINES_MAX {
             self.overlay = Some(Overlay::Paste(pasted));
         } else {
             self.overlay = None;
-            self.input.paste(&pasted);
+            self.paste(&pasted);
+        }
+    }
+
+    pub(super) fn paste(&mut self, pasted: &str) {
+        if !self.prompt.as_mut().unwrap_or(&mut self.input).paste(pasted) {
+            self.hint = Some(format!("Not pasted: a message has at most {MESSAGE_BYTES_MAX} bytes."));
         }
     }
 

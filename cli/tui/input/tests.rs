@@ -79,6 +79,15 @@ fn pasted_line_ends_are_line_ends_and_escape_codes_are_not_taken() {
 }
 
 #[test]
+fn what_does_not_fit_leaves_all_as_it_was() {
+    let (mut input, _) = typed(&["abc", "<left>"]);
+    let over = "x".repeat(TEXT_BYTES_MAX + 1);
+    assert!(!input.set(&over) && !input.paste(&over));
+    assert_eq!((input.text(), input.head()), ("abc", "ab"));
+    assert!(input.set(&over[1..]) && !input.paste("x"));
+}
+
+#[test]
 fn a_text_of_several_lines_is_gone_through_by_line() {
     let lines = ["one", "<alt-enter>", "three", "<alt-enter>", "x"];
     let and = |more: &[&'static str]| [&lines[..], more].concat();

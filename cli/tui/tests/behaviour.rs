@@ -203,6 +203,8 @@ fn what_is_typed_is_said_and_escape_codes_cannot_be() {
         shown.press(&["hi", "<alt-enter>", "there", "<enter>"]),
         [Action::Say("hi\nthere".to_owned())]
     );
+    shown.app.on_paste(&"x".repeat(40_000));
+    assert!(shown.app.hint.take().is_some_and(|hint| hint.contains("Not pasted")));
     shown.app.on_paste("a\rb\x1b[2J\u{9b}");
     assert_eq!(shown.press(&["<enter>"]), [Action::Say("a\nb[2J".to_owned())]);
 }
