@@ -19,7 +19,7 @@ pub(crate) struct Input {
     /// In bytes, between characters as people count them.
     cursor: usize,
     history: VecDeque<String>,
-    /// Which text of the history is shown; none is the one being typed.
+    /// Which text of the history is shown, as it was; none is the one being typed.
     recalled: Option<usize>,
     /// What was being typed before the history was looked at.
     typed: String,
@@ -110,6 +110,7 @@ impl Input {
         let text = typeable(text);
         let fits = text.len() <= TEXT_BYTES_MAX;
         if fits {
+            self.settle();
             self.cursor = text.len();
             self.text = text;
         }
@@ -118,6 +119,7 @@ impl Input {
 
     /// Puts something else for what stands before the cursor.
     pub(crate) fn set_head(&mut self, head: &str) {
+        self.settle();
         self.text.replace_range(..self.cursor, head);
         self.cursor = head.len();
     }
@@ -142,6 +144,7 @@ impl Input {
         let new = typeable(new);
         let fits = self.text.len() + new.len() <= TEXT_BYTES_MAX;
         if fits {
+            self.settle();
             self.text.insert_str(self.cursor, &new);
             self.cursor += new.len();
         }
@@ -149,6 +152,9 @@ impl Input {
     }
 
     fn remove(&mut self, from: usize, to: usize) {
+        if from < to {
+            self.settle();
+        }
         self.text.replace_range(from..to, "");
         self.cursor = from;
     }
@@ -191,14 +197,28 @@ impl Input {
     /// Takes the text out, and remembers it.
     fn take(&mut self) -> String {
         let text = std::mem::take(&mut self.text);
-        (self.cursor, self.recalled) = (0, None);
-        if !text.trim().is_empty() && self.history.back() != Some(&text) {
-            self.history.push_back(text.clone());
+        self.cursor = 0;
+        self.settle();
+        self.remember(&text);
+        text
+    }
+
+    /// Whatever is shown is being typed from now on. What was being typed before it was recalled is not lost: it joins the
+    /// history.
+    fn settle(&mut self) {
+        if self.recalled.take().is_some() {
+            let typed = std::mem::take(&mut self.typed);
+            self.remember(&typed);
+        }
+    }
+
+    fn remember(&mut self, text: &str) {
+        if !text.trim().is_empty() && self.history.back().is_none_or(|last| last != text) {
+            self.history.push_back(text.to_owned());
             if self.history.len() > HISTORY_MAX {
                 self.history.pop_front();
             }
         }
-        text
     }
 
     fn up(&mut self) {

@@ -72,6 +72,22 @@ fn earlier_lines_come_back_and_what_was_typed_is_not_lost() {
 }
 
 #[test]
+fn what_was_made_of_an_earlier_text_is_not_lost_by_an_arrow() {
+    let lines = ["one", "<alt-enter>", "two", "<enter>", "typed"];
+    let and = |more: &[&'static str]| [&lines[..], more].concat();
+    check(&and(&["<up>", "<bs>", "<up>", "_"]), "on_e\ntw");
+    check(&and(&["<up>", "!", "<up>", "<down>", "<end>", "_"]), "one\ntwo!_");
+    check(&and(&["<up>", "!", "<down>"]), "one\ntwo!");
+    check(&and(&["<up>", "!", "<up>", "<up>", "<down>"]), "one\ntwo!");
+    // What was being typed before is reached as what was said last.
+    check(&and(&["<up>", "!", "<c-p>"]), "typed");
+    check(&and(&["<up>", "!", "<enter>", "<up>", "<up>"]), "typed");
+    check(&and(&["<up>", "<enter>", "<up>", "<up>"]), "typed");
+    // A key that changes nothing is no edit.
+    check(&and(&["<up>", "<del>", "<down>"]), "typed");
+}
+
+#[test]
 fn pasted_line_ends_are_line_ends_and_escape_codes_are_not_taken() {
     let mut input = Input::default();
     input.paste("a\rb\r\nc\x1b[2J\u{9b}d\r");
