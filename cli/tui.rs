@@ -197,10 +197,12 @@ impl Tui {
         self.screen.draw(&self.app)
     }
 
-    /// Goes to sleep as the shell wants it, and comes back.
+    /// Goes to sleep as the shell wants it, and comes back. Where no shell could wake it, it comes back at once: the system
+    /// lets this signal stop nobody whose group has no parent in the session, as it does with the one of Ctrl+Z, which we
+    /// handle ourselves.
     fn suspend(&mut self) -> io::Result<()> {
         self.pause();
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TTIN)?;
         self.resume()
     }
 

@@ -1,12 +1,13 @@
 //! The full screen on a terminal: the real program in a pty, its output read as a terminal would.
 
+use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Home, PATIENCE, free_address};
 
@@ -33,9 +34,21 @@ fn above_zero(number: u16) -> NonZeroU16 {
 
 impl Terminal {
     pub(crate) fn start(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::run(home, &[], args, env)
+    }
+
+    /// As somebody starts it who can go on with something else meanwhile.
+    fn below_a_shell(home: &Home, args: &[&str]) -> Self {
+        let shell = "set -m; \"$@\"; code=$?; while [ $code -gt 128 ]; do echo it sleeps; read -r go; fg; code=$?; done; \
+                     exit $code";
+        Self::run(home, &["sh", "-c", shell, "sh"], args, &[])
+    }
+
+    /// Runs the program by another one, if there is one.
+    fn run(home: &Home, by: &[&str], args: &[&str], env: &[(&str, &str)]) -> Self {
         let command = home.command(args);
-        let mut builder = CommandBuilder::new(command.get_program());
-        builder.args(command.get_args());
+        let words = by.iter().map(OsStr::new).chain([command.get_program()]).chain(command.get_args());
+        let mut builder = CommandBuilder::from_argv(words.map(OsStr::to_owned).collect());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => builder.env(name, value),
@@ -107,6 +120,11 @@ impl Terminal {
     fn id(&self) -> Pid {
         let id = self.child.process_id().unwrap();
         Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
+    }
+
+    /// Whoever has the terminal.
+    fn in_front(&self) -> Pid {
+        Pid::from_raw(self.master.process_group_leader().unwrap()).unwrap()
     }
 
     fn signal(&self, signal: Signal) {
@@ -301,20 +319,42 @@ fn the_terminal_is_given_back_when_the_program_is_told_to_end() {
 
 #[test]
 fn a_program_that_sleeps_comes_back_with_its_screen() {
-    let ((_ann, mut screen), (_bob, mut in_bob), _) = two();
+    let ann = Home::new("ann");
+    let mut screen = Terminal::below_a_shell(&ann, &["--listen", "127.0.0.1:0"]);
     for wakes in ["by a key", "by a signal"] {
+        screen.shows("F1 help");
+        match wakes {
+            "by a key" => screen.press("\x1a"),
+            _ => kill_process(screen.in_front(), Signal::TSTP).unwrap(),
+        }
+        screen.until("the shell", |screen| screen.contains("it sleeps") && !screen.contains("F1 help"));
+        screen.press("\n");
+    }
+    screen.shows("F1 help");
+    screen.press("good morning\r");
+    screen.until("what was said", |screen| {
+        screen.lines().any(|line| line.contains("good morning") && !line.starts_with('>'))
+    });
+    screen.press("\x03");
+    assert_eq!(screen.end(), (0, true));
+}
+
+#[test]
+fn a_program_that_nobody_could_wake_does_not_sleep() {
+    let ann = Home::new("ann");
+    let mut screen = Terminal::chat(&ann, "127.0.0.1:0", &[]);
+    for (wakes, said) in [("by a key", "still awake"), ("by a signal", "and again")] {
+        screen.shows("F1 help");
         match wakes {
             "by a key" => screen.press("\x1a"),
             _ => screen.signal(Signal::TSTP),
         }
-        let stopped = rustix::process::waitpid(Some(screen.id()), WaitOptions::UNTRACED).unwrap();
-        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "it goes on {wakes}");
+        // Drawn anew as a whole.
         screen.parser.process(b"\x1b[2J");
-        screen.signal(Signal::CONT);
         screen.shows("F1 help");
+        screen.press(&format!("{said}\r"));
+        screen.until(said, |screen| screen.lines().any(|line| line.contains(said) && !line.starts_with('>')));
     }
-    in_bob.say("good morning");
-    screen.shows("good morning");
     screen.press("\x03");
     assert_eq!(screen.end(), (0, true));
 }
