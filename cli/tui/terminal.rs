@@ -1,7 +1,10 @@
 //! The terminal as long as it is ours. Whatever ends the program, it is given back as it was.
 
 use std::io::{self, BufWriter, Stdout};
+use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::style::Print;
@@ -18,6 +21,9 @@ use crate::tui::app::App;
 use crate::tui::theme::Depth;
 use crate::tui::view;
 
+#[cfg(test)]
+mod tests;
+
 /// A terminal that is drawn on, until dropped.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
@@ -30,13 +36,7 @@ impl Screen {
     /// When there is none, or it cannot do what is needed.
     pub(crate) fn open() -> io::Result<Self> {
         static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |info| {
-                restore();
-                before(info);
-            }));
-        });
+        HOOK.call_once(|| panic::set_hook(hook(panic::take_hook(), restore)));
         enter()?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, io::stdout()));
         let terminal = Terminal::new(backend).inspect_err(|_| restore())?;
@@ -96,8 +96,24 @@ pub(crate) fn depth() -> Depth {
     Depth::of(&variable("COLORTERM"), &variable("TERM"))
 }
 
+/// What is done about a panic of this thread, which ends the program: the terminal is given back before it is told. A
+/// panic of another thread is caught there, and the drawing goes on: it goes to the log, and not on the screen.
+fn hook(before: Hook, restore: fn()) -> Hook {
+    let ours = thread::current().id();
+    Box::new(move |info| {
+        if thread::current().id() == ours {
+            restore();
+        } else if IS_UP.load(Ordering::Relaxed) {
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            return tracing::error!(thread = name, "{info}");
+        }
+        before(info);
+    })
+}
+
 fn enter() -> io::Result<()> {
     terminal::enable_raw_mode()?;
+    IS_UP.store(true, Ordering::Relaxed);
     execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)
         .inspect_err(|_| restore())
 }
@@ -114,7 +130,13 @@ fn restore() {
     )
     .ok();
     terminal::disable_raw_mode().ok();
+    IS_UP.store(false, Ordering::Relaxed);
 }
+
+/// Whether the terminal is drawn on.
+static IS_UP: AtomicBool = AtomicBool::new(false);
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 /// A whole frame is written at once.
 const FRAME_BYTES: usize = 1 << 16;
