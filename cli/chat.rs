@@ -250,7 +250,10 @@ impl Chat<'_> {
 /// The full screen, where there is a terminal that can be drawn on.
 fn screen(config: &Config, is_person: bool, me: AuthorKey) -> Option<Tui> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if !is_person || !io::stdout().is_terminal() || config.json || config.plain || is_dumb {
+    // Lines of the log would be written over it.
+    let is_logged_on = config.verbose > 0 && config.log_file.is_none() && io::stderr().is_terminal();
+    let is_plain = config.json || config.plain || is_dumb || is_logged_on;
+    if !is_person || !io::stdout().is_terminal() || is_plain {
         return None;
     }
     let mut tui = Tui::open(me, &config.chosen.look, config.color).ok()?;

@@ -470,7 +470,8 @@ fn what_another_program_wrote_is_not_lost_when_it_cannot_be_taken() {
 
 #[test]
 fn where_no_screen_can_be_drawn_there_are_lines() {
-    for (args, term) in [(&["--plain"][..], "xterm"), (&[], "dumb")] {
+    // The log would be written over the screen.
+    for (args, term) in [(&["--plain"][..], "xterm"), (&[], "dumb"), (&["-v"], "xterm")] {
         let ann = Home::new("ann");
         let mut plain =
             Terminal::start(&ann, &[&["--listen", "127.0.0.1:0"], args].concat(), &[("TERM", term)]);
