@@ -144,4 +144,6 @@ fn a_conversation_is_exported_as_text_and_as_json_too() {
     assert!(text.contains("two") && text.contains("ann") && !text.contains('\u{1b}'), "{text}");
     assert_eq!(ann.ok(&["export", "--format", "json", "-"]), ann.ok(&["--json", "log", "--all"]));
     assert_eq!(ann.ok(&["export", "--format", "text", "-"]), ann.ok(&["log"]));
+    // What is a pipe already, by its name.
+    assert_eq!(ann.ok(&["-q", "export", "--format", "text", "/proc/self/fd/1"]), ann.ok(&["log"]));
 }

@@ -1,8 +1,6 @@
 //! `replica export FILE`
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -13,6 +11,7 @@ use crate::commands::log::last_rows;
 use crate::commands::reader;
 use crate::config::Config;
 use crate::failure::Exit;
+use crate::files;
 use crate::json;
 use crate::output::{Output, json_line};
 use crate::people::People;
@@ -40,11 +39,7 @@ pub(crate) async fn run(
         output.flush()?;
         return Ok(Exit::Done);
     }
-    // Written aside and moved, so that whoever reads the file sees all of it or what was there before.
-    let mut aside = OsString::from(file);
-    aside.push(".part");
-    let written = fs::write(&aside, &bytes).and_then(|()| fs::rename(&aside, file));
-    written.with_context(|| format!("cannot write {}", file.display()))?;
+    files::put(file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
     if config.json {
         output.json(&json::export(file, bytes.len()))?;
     }
