@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::program::{Home, describe, free_address, json};
+use crate::program::{Home, describe, free_address, json, say};
 
 /// What must stand in an object: a field, and of what type. One that may be null or missing ends in `?`.
 type Fields = [(&'static str, &'static str)];
@@ -287,6 +287,27 @@ fn the_log_can_be_asked_for_a_person_and_a_time() {
     assert_eq!(texts(&["--since", "2199-01-01"]).len(), 0);
     assert_eq!(texts(&["--since", "2001-01-01T10:00", "--search", "OF ANN"]), ["of ann"]);
     ann.fails(1, &["log", "--author", "nobody"]);
+}
+
+#[test]
+fn times_are_those_of_the_zone_that_the_environment_names() {
+    if !std::path::Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists() {
+        return say("skipped: there is no /usr/share/zoneinfo");
+    }
+    let ann = Home::new("ann");
+    ann.send("hello");
+    let at: jiff::Timestamp = json(ann.log().trim())["time"].as_str().unwrap().parse().unwrap();
+    let in_tokyo = |hours: i64| {
+        (at + jiff::SignedDuration::from_hours(9 + hours)).strftime("%Y-%m-%dT%H:%M").to_string()
+    };
+    let log = |args: &[&str]| {
+        let output = ann.command(&[&["log"], args].concat()).env("TZ", "Asia/Tokyo").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shown = log(&[]);
+    assert!(shown.contains(&in_tokyo(0)[11..]), "{shown}");
+    assert!(log(&["--since", &in_tokyo(-1)]).contains("hello"));
+    assert_eq!(log(&["--since", &in_tokyo(1)]), "");
 }
 
 #[test]
