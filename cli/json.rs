@@ -8,7 +8,7 @@ use replica::entry::Kind;
 use replica::id::{AuthorKey, RoomId};
 use replica_sync::discovery::{Condition, MeansStatus};
 use replica_sync::engine::{Row, Standing};
-use replica_sync::node::{Fork, MemberStatus, PeerStatus, Role, RoomStatus, Status};
+use replica_sync::node::{Fork, InviteStatus, MemberStatus, PeerStatus, Role, RoomStatus, Status};
 use replica_sync::penalty::Refusals;
 use serde::Serialize;
 
@@ -154,7 +154,7 @@ pub(crate) fn listening(address: std::net::SocketAddr) -> impl Serialize {
     tagged("listening", Listening { addr: address.to_string() })
 }
 
-/// A ticket.
+/// A ticket, and the invite in it.
 pub(crate) fn invite(ticket: &str, expires_ms: Option<u64>, uses: Option<u32>) -> impl Serialize {
     #[derive(Serialize)]
     struct Invite {
@@ -163,6 +163,20 @@ pub(crate) fn invite(ticket: &str, expires_ms: Option<u64>, uses: Option<u32>) -
         uses: Option<u32>,
     }
     tagged("invite", Invite { ticket: ticket.to_owned(), expires: expires_ms.map(rfc3339), uses })
+}
+
+/// An invite that holds. Its ticket is known to whoever made it.
+pub(crate) fn held_invite(invite: &InviteStatus) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Held {
+        id: String,
+        by: String,
+        expires: Option<String>,
+        uses: Option<u32>,
+        used: u32,
+    }
+    let (id, by, expires) = (invite.id.to_string(), invite.by.to_string(), invite.expires_ms.map(rfc3339));
+    tagged("invite", Held { id, by, expires, uses: invite.uses, used: invite.used })
 }
 
 #[derive(Serialize)]

@@ -86,7 +86,15 @@ fn schema(kind: &str) -> Option<&'static Fields> {
         "join" => &[("room", "room"), ("peer", "string?"), ("agreed", "bool")],
         "draft" => &[("time", "time"), ("text", "string")],
         "listening" => &[("addr", "string")],
-        "invite" => &[("ticket", "string"), ("expires", "time?"), ("uses", "number?")],
+        // Of `invite`, and of those that `revoke` lists.
+        "invite" => &[
+            ("ticket", "string?"),
+            ("id", "string?"),
+            ("by", "string?"),
+            ("expires", "time?"),
+            ("uses", "number?"),
+            ("used", "number?"),
+        ],
         "whoami" => &[("author", "string"), ("words", "string"), ("nick", "string"), ("home", "string")],
         "verify" => {
             &[("digest", "string"), ("entries", "number"), ("signatures", "number"), ("documents", "number")]
@@ -146,6 +154,11 @@ fn every_object_has_the_fields_that_were_promised() {
     let line = ann.ok(&["--json", "--offline", "invite", "--uses", "2"]);
     assert_eq!(check(&line), ["invite"]);
     let ticket = json(line.trim())["ticket"].as_str().unwrap().to_owned();
+    let listed = ann.ok(&["--json", "--offline", "revoke"]);
+    assert_eq!(check(&listed), ["invite"]);
+    let listed = json(listed.trim());
+    assert_eq!((&listed["uses"], &listed["used"]), (&2.into(), &0.into()));
+    assert_eq!((&listed["by"], listed["id"].as_str().unwrap().len()), (&ann.author().to_string().into(), 64));
     assert_eq!(said(&bob, &["--offline", "join", &ticket]), ["join"]);
     assert_eq!(said(&bob, &["--offline", "send", "too early"]), ["draft"]);
     let mut serving = ann.start(&["--json", "--listen", "127.0.0.1:0", "serve"]);

@@ -139,9 +139,13 @@ pub(crate) async fn revoke(
     let Some(invite) = invite else {
         let mut client = reader(config).await?;
         let status = client.status().await?;
-        let lines = invite_lines(&status, &People::of_status(&status));
-        lines.iter().try_for_each(|line| output.data(line))?;
-        if lines.is_empty() {
+        if config.json {
+            status.invites.iter().try_for_each(|invite| output.json(&json::held_invite(invite)))?;
+        } else {
+            let lines = invite_lines(&status, &People::of_status(&status));
+            lines.iter().try_for_each(|line| output.data(line))?;
+        }
+        if status.invites.is_empty() {
             output.note("No invite holds: `replica invite` makes one.");
         }
         client.stop().await;
