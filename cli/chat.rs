@@ -26,7 +26,7 @@ use crate::chat::history::History;
 use crate::chat::news::News;
 use crate::chat::typed::{Source, Typed};
 use crate::client::{Client, Opened, open_home, user_name};
-use crate::config::{Config, Role, checked_nick};
+use crate::config::{Config, Role, checked_nick, is_dumb};
 use crate::failure::Exit;
 use crate::output::Output;
 use crate::people::People;
@@ -249,10 +249,9 @@ impl Chat<'_> {
 
 /// The full screen, where there is a terminal that can be drawn on.
 fn screen(config: &Config, is_person: bool, me: AuthorKey) -> Option<Tui> {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     // Lines of the log would be written over it.
     let is_logged_on = config.verbose > 0 && config.log_file.is_none() && io::stderr().is_terminal();
-    let is_plain = config.json || config.plain || is_dumb || is_logged_on;
+    let is_plain = config.json || config.plain || is_dumb() || is_logged_on;
     if !is_person || !io::stdout().is_terminal() || is_plain {
         return None;
     }

@@ -92,13 +92,6 @@ impl Config {
             dht: args.dht.then_some(bootstrap),
             router: !args.no_port_mapping,
         };
-        let color = match args.color.unwrap_or(ColorWhen::Auto) {
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
-            ColorWhen::Auto => {
-                io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
-            }
-        };
         let config = Self {
             home: args.home.map_or_else(default_home, Ok)?,
             nick: args.nick.as_deref().map(checked_nick).transpose()?,
@@ -111,7 +104,7 @@ impl Config {
             discovery,
             plain: args.plain,
             json: args.json,
-            color,
+            color: has_color(args.color, io::stdout().is_terminal()),
             quiet: args.quiet,
             no_input: args.no_input,
             verbose: args.verbose,
@@ -155,6 +148,22 @@ impl Config {
             shares: matches!(role, Role::Dials | Role::Serves),
         }
     }
+}
+
+/// Whether there are colours on what is a terminal or is not.
+pub(crate) fn has_color(when: Option<ColorWhen>, is_terminal: bool) -> bool {
+    match when.unwrap_or(ColorWhen::Auto) {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => {
+            is_terminal && !is_dumb() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
+        }
+    }
+}
+
+/// Whether the terminal knows nothing but lines.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// A name as it may be used: with something to be seen, and not too long.

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let matches = Args::command().get_matches();
     let mut args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let chosen = settings::apply(&mut args, &matches);
-    let mut output = Output::new(args.is_quiet());
+    let mut output = Output::new(args.is_quiet(), args.color);
     let done = chosen.map_err(Into::into).and_then(|chosen| run(args, &chosen, &mut output));
     let exit = match done {
         Ok(exit) => exit,

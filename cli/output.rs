@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
+use crate::args::ColorWhen;
+use crate::config::has_color;
 use crate::qr;
 use crate::text;
 
@@ -18,8 +20,8 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(quiet: bool) -> Self {
-        let dim = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+    pub(crate) fn new(quiet: bool, color: Option<ColorWhen>) -> Self {
+        let dim = has_color(color, io::stderr().is_terminal());
         Self { stdout: BufWriter::new(io::stdout()), quiet, dim }
     }
 

@@ -131,6 +131,14 @@ impl Terminal {
         kill_process(self.id(), signal).unwrap();
     }
 
+    /// All that is written until the end.
+    fn rest(mut self) -> String {
+        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+            self.written.extend(bytes);
+        }
+        String::from_utf8_lossy(&self.written).into_owned()
+    }
+
     /// Waits for the end. Answers the exit code, and whether the terminal was given back.
     pub(crate) fn end(mut self) -> (u32, bool) {
         loop {
@@ -479,14 +487,29 @@ fn where_no_screen_can_be_drawn_there_are_lines() {
         plain.press("hello\r");
         plain.until("the echo", |screen| screen.contains("hello"));
         plain.press("\x04");
-        let written = {
-            while let Ok(bytes) = plain.output.recv_timeout(PATIENCE) {
-                plain.written.extend(bytes);
-            }
-            String::from_utf8_lossy(&plain.written).into_owned()
-        };
+        let written = plain.rest();
         assert!(!written.contains("\x1b[?1049h"), "{written:?}");
         assert_eq!(ann.texts(), ["hello"]);
+    }
+}
+
+#[test]
+fn colours_are_where_they_can_be_seen_and_are_wanted() {
+    let ann = Home::new("ann");
+    ann.send("hello");
+    for (args, env, is_colored) in [
+        (&[][..], ("TERM", "xterm"), true),
+        (&["--color", "never"], ("TERM", "xterm"), false),
+        (&[], ("TERM", "dumb"), false),
+        (&[], ("NO_COLOR", "1"), false),
+        (&["--color", "always"], ("TERM", "dumb"), true),
+    ] {
+        // One has something on stdout, the other on stderr.
+        for subcommand in ["log", "revoke"] {
+            let written = Terminal::start(&ann, &[args, &[subcommand]].concat(), &[env]).rest();
+            assert!(written.contains("hello") || written.contains("No invite holds"), "{written}");
+            assert_eq!(written.contains("\x1b["), is_colored, "{args:?} {env:?} {subcommand}: {written:?}");
+        }
     }
 }
 
