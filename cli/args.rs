@@ -66,7 +66,7 @@ pub(crate) struct Args {
     pub(crate) dht: bool,
 
     /// Nodes of that table to begin with, instead of the usual ones.
-    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', requires = "dht", global = true)]
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', global = true)]
     pub(crate) dht_bootstrap: Vec<String>,
 
     /// Plain lines on a terminal, not the full screen.

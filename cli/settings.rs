@@ -35,6 +35,7 @@ struct Settings {
     no_port_mapping: Option<bool>,
     rendezvous: Option<Vec<String>>,
     dht: Option<bool>,
+    dht_bootstrap: Option<Vec<String>>,
     plain: Option<bool>,
     quiet: Option<bool>,
     no_input: Option<bool>,
@@ -139,6 +140,7 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
     fill.flag("no-port-mapping", &mut args.no_port_mapping, settings.no_port_mapping);
     fill.list("rendezvous", &mut args.rendezvous, settings.rendezvous);
     fill.flag("dht", &mut args.dht, settings.dht);
+    fill.list("dht-bootstrap", &mut args.dht_bootstrap, settings.dht_bootstrap);
     fill.flag("plain", &mut args.plain, settings.plain);
     fill.flag("quiet", &mut args.quiet, settings.quiet);
     fill.flag("no-input", &mut args.no_input, settings.no_input);
@@ -152,6 +154,10 @@ pub(crate) fn apply(args: &mut Args, matches: &ArgMatches) -> Result<Chosen, Fai
     if args.offline && !chosen.is_flag("listen") {
         // What usually holds is not what this run was asked for.
         args.listen = None;
+    }
+    if chosen.is_flag("dht-bootstrap") && !args.dht {
+        let what = "--dht-bootstrap says how to enter a table that is not asked for";
+        return Err(Failure::new(Exit::Usage, what, "Add --dht, or leave it out."));
     }
     Ok(chosen)
 }
@@ -186,7 +192,9 @@ impl Fill<'_> {
     }
 
     fn flag(&mut self, name: &'static str, given: &mut bool, of_file: Option<bool>) {
-        let mut chosen = given.then_some(true);
+        // The environment may also say no.
+        let is_said = *given || self.given(name) == Origin::Environment;
+        let mut chosen = is_said.then_some(*given);
         self.option(name, &mut chosen, of_file, bool::to_string);
         *given = chosen.unwrap_or_default();
     }

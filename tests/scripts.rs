@@ -261,10 +261,13 @@ fn a_subcommand_that_was_mistyped_is_guessed() {
 fn settings_come_from_flag_environment_file_and_default_in_that_order() {
     let ann = Home::new("ann");
     let file = ann.path().with_file_name("config.toml");
-    std::fs::write(&file, "nick = \"of the file\"\nlisten = \"127.0.0.1:1\"\nroom = \"of the file\"\n")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "nick = \"of the file\"\nlisten = \"127.0.0.1:1\"\nroom = \"of the file\"\nno-lan = true\n",
+    )
+    .unwrap();
     let mut command = ann.command(&["--json", "--config", file.to_str().unwrap(), "config", "show"]);
-    let output = command.env("REPLICA_LISTEN", "127.0.0.1:2").output().unwrap();
+    let output = command.env("REPLICA_LISTEN", "127.0.0.1:2").env("REPLICA_NO_LAN", "0").output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
     let setting = |name: &str| {
         let line = lines.lines().map(json).find(|line| line["name"] == name).unwrap();
@@ -273,6 +276,7 @@ fn settings_come_from_flag_environment_file_and_default_in_that_order() {
     let is = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
     assert_eq!(setting("nick"), is("ann", "flag"));
     assert_eq!(setting("listen"), is("127.0.0.1:2", "environment"));
+    assert_eq!(setting("no-lan"), is("false", "environment"));
     assert_eq!(setting("room"), is("of the file", "file"));
     assert_eq!(setting("color"), is("none", "default"));
     // And it holds: there is no such room.

@@ -38,6 +38,20 @@ fn a_flag_wins_over_the_file_and_the_file_over_what_is_usual() {
 }
 
 #[test]
+fn where_to_enter_the_table_goes_with_the_table_wherever_that_is_asked_for() {
+    let file = "dht = true\ndht-bootstrap = [\"a:1\"]\n";
+    assert_eq!(setting(file, &[], "dht-bootstrap"), (Some("a:1".to_owned()), Origin::File));
+    assert_eq!(applied(file, &["--dht-bootstrap", "b:2"]).0.dht_bootstrap, ["b:2"]);
+    // It may stand there for those times when the table is asked for.
+    assert_eq!(applied("dht-bootstrap = [\"a:1\"]", &[]).0.dht_bootstrap, ["a:1"]);
+    let matches = Args::command().get_matches_from(["replica", "--dht-bootstrap", "b:2"]);
+    let mut args = Args::from_arg_matches(&matches).unwrap();
+    args.config = Some("/dev/null".into());
+    let refused = apply(&mut args, &matches).unwrap_err();
+    assert!(refused.to_string().contains("--dht-bootstrap"), "{refused}");
+}
+
+#[test]
 fn offline_goes_with_where_one_usually_listens_and_not_with_where_one_is_told_to() {
     let file = "listen = \"127.0.0.1:7400\"";
     assert!(applied(file, &[]).0.listen.is_some());
