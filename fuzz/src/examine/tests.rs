@@ -37,6 +37,13 @@ fn who_goes_on_from_an_old_copy_may_count_twice_for_a_while() {
 }
 
 #[test]
+fn whose_store_failed_just_before_the_end_of_all_faults_starts_anew_as_well() {
+    let script = "start a | start b | start c | c: z1 | sleep 604800 | pass 80 | c: z2 | sleep 604800 | pass 1000 | \
+        n1 joins c | a: x3 | a: x4 | a: z5 | a2 is a | fail a 5 | a2: y6";
+    examine(283_656_168, script).unwrap();
+}
+
+#[test]
 fn stories_made_of_bytes_hold() {
     let stories = std::env::var("STORIES").ok().and_then(|stories| stories.parse().ok()).unwrap_or(60_u32);
     for number in 0..stories {

@@ -63,11 +63,8 @@ impl World {
         self.losses.clear();
         for index in 0..self.replicas.len() {
             let replica = &mut self.replicas[index];
-            replica.fail_store(0);
             replica.skew_ms = 0;
-            let is_sound =
-                replica.engine.as_ref().is_some_and(|engine| !engine.conversation().is_read_only());
-            if !is_sound {
+            if replica.engine.is_none() || replica.is_failing {
                 self.crash(index);
             }
         }

@@ -42,6 +42,8 @@ pub struct Replica {
     pub skew_ms: i64,
     /// Counts restarts: what a former life planned does not happen.
     pub(super) life: u64,
+    /// Whether its store was made to fail: it may have done so, and nobody knows yet.
+    pub(super) is_failing: bool,
     /// When its next tick is planned.
     pub(super) wake_ms: Option<u64>,
     /// Whether it ever went on from an old copy of its store.
@@ -103,6 +105,7 @@ impl Replica {
             published: None,
             skew_ms: 0,
             life: 0,
+            is_failing: false,
             wake_ms: None,
             is_restored: false,
             acknowledged: BTreeSet::new(),
@@ -140,6 +143,7 @@ impl Replica {
     /// Is off from now on, and left this image of its store.
     pub(super) fn stop(&mut self, image: MemoryStore) {
         self.life += 1;
+        self.is_failing = false;
         self.wake_ms = None;
         self.engine = None;
         self.archive = None;
@@ -162,6 +166,7 @@ impl Replica {
     /// Makes the n-th call of its store from now on fail.
     pub fn fail_store(&mut self, calls: u64) {
         self.store.fail_call(calls);
+        self.is_failing = true;
     }
 
     /// Commits a batch, and brings the documents up to date by some rows: what the engine is told of both.
