@@ -20,7 +20,7 @@ mod tail;
 pub(crate) mod topic;
 mod whoami;
 
-use replica_sync::node::{NodeError, Options, Status};
+use replica_sync::node::{Options, Status};
 
 use crate::args::Task;
 use crate::chat;
@@ -96,18 +96,14 @@ async fn reader(config: &Config) -> anyhow::Result<Client> {
     Client::start(open_home(config)?, config.options(Role::Reads)).await
 }
 
-/// A node that writes or connects: on the first run its author gets a name.
-async fn writer(config: &Config, options: Options) -> anyhow::Result<Client> {
+/// A node that writes or connects: on the first run its author gets a name. Where another process has the home open, what
+/// that one does otherwise than was asked for is said.
+async fn writer(config: &Config, options: Options, output: &mut Output) -> anyhow::Result<Client> {
     let home = open_home(config)?;
     let nick = crate::client::nick_to_set(config, &home);
-    Client::start(home, Options { nick, ..options }).await
-}
-
-/// Says what the process does otherwise that has the home open, if that is another one.
-async fn tell_beside(client: &mut Client, config: &Config, output: &mut Output) -> Result<(), NodeError> {
-    let otherwise = client.ask_holder(config).await?;
-    otherwise.into_iter().for_each(|words| output.note(words));
-    Ok(())
+    let mut client = Client::start(home, Options { nick, ..options }).await?;
+    client.ask_holder(config).await?.into_iter().for_each(|words| output.note(words));
+    Ok(client)
 }
 
 /// The room of a home, for who cannot do without.

@@ -11,7 +11,7 @@ use replica_sync::engine::{Command, Event};
 use replica_sync::node::{NodeError, NodeEvent};
 
 use crate::client::Client;
-use crate::commands::{tell_beside, writer};
+use crate::commands::writer;
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
 use crate::json;
@@ -26,8 +26,7 @@ pub(crate) async fn run(config: &Config, file: &Path, output: &mut Output) -> an
     let read = tokio::task::spawn_blocking(move || read(&path)).await?;
     let bytes = read.with_context(|| format!("cannot read {}", file.display()))?;
     let bundle = Bundle::read(&bytes).map_err(|error| refused(&error))?;
-    let mut client = writer(config, config.options(Role::Writes)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Writes), output).await?;
     let status = client.status().await?;
     if status.room.as_ref().map(|(id, _)| *id) != Some(bundle.room) {
         client.stop().await;

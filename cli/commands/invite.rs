@@ -5,7 +5,7 @@ use std::time::Duration;
 use replica_sync::engine::{Command, Event};
 use replica_sync::node::{Listen, NodeError, NodeEvent, Options};
 
-use crate::commands::{tell_beside, writer};
+use crate::commands::writer;
 use crate::config::{Config, Role};
 use crate::failure::Exit;
 use crate::json;
@@ -26,8 +26,7 @@ pub(crate) async fn run(
         // The ticket says where we listen: the port that the chat will have is taken for a moment.
         options.listen = Listen::Usual;
     }
-    let mut client = writer(config, Options { peers: Vec::new(), ..options }).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, Options { peers: Vec::new(), ..options }, output).await?;
     let expires_ms = expires_ms(expires);
     let tag = client.command(Command::Invite { expires_ms, uses }).await?;
     let secret = loop {

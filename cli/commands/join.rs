@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::commands::meet::{Met, meet};
-use crate::commands::{room, room_name, tell_beside, writer};
+use crate::commands::{room, room_name, writer};
 use crate::config::{Config, Role};
 use crate::failure::Exit;
 use crate::json;
@@ -13,8 +13,7 @@ use crate::text;
 
 /// Keeps a ticket's room and dials its members. Nobody has to be there.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut client = writer(config, config.options(Role::Dials)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Dials), output).await?;
     let time = if config.offline { Duration::ZERO } else { JOIN_TIME };
     let Met { watch, status, .. } =
         meet(&mut client, time, |watch| !watch.agreed().is_empty(), |_| {}).await?;

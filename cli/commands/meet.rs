@@ -5,7 +5,7 @@ use std::time::Duration;
 use replica_sync::node::{PeerStatus, Status};
 
 use crate::client::Client;
-use crate::commands::{tell_beside, writer};
+use crate::commands::writer;
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
 use crate::json;
@@ -72,8 +72,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Syncs once with everyone who is known or named.
 pub(crate) async fn sync(config: &Config, timeout: u64, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut client = writer(config, config.options(Role::Dials)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Dials), output).await?;
     let status = client.status().await?;
     if status.room.is_none() && client.named.is_empty() {
         client.stop().await;

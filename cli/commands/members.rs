@@ -6,7 +6,7 @@ use replica_sync::engine::{Command, Row};
 use replica_sync::node::{MemberStatus, Role as Standing, Status};
 use replica_sync::ticket::Ticket;
 
-use crate::commands::{reader, tell_beside, writer};
+use crate::commands::{reader, writer};
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
 use crate::json;
@@ -98,8 +98,7 @@ fn ranked(status: &Status) -> Vec<&MemberStatus> {
 
 /// Kicks or promotes.
 pub(crate) async fn act(config: &Config, act: Act, who: &str, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut client = writer(config, config.options(Role::Writes)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Writes), output).await?;
     let status = client.status().await?;
     let people = People::of_status(&status);
     let author = pick(&people, who)?;
@@ -151,8 +150,7 @@ pub(crate) async fn revoke(
         client.stop().await;
         return Ok(Exit::Done);
     };
-    let mut client = writer(config, config.options(Role::Writes)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Writes), output).await?;
     let invite = find_invite(&*client.status().await?, invite)?;
     let row = client.write(Command::Revoke(invite)).await?;
     told(config, &row, output)?;
@@ -202,8 +200,7 @@ pub(crate) fn find_invite(status: &Status, text: &str) -> Result<EntryId, Failur
 
 /// Leaves the room.
 pub(crate) async fn leave(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut client = writer(config, config.options(Role::Writes)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Writes), output).await?;
     let row = client.write(Command::Leave).await?;
     told(config, &row, output)?;
     client.stop().await;

@@ -16,7 +16,7 @@ use crate::text;
 
 /// Dials everyone who is known, for a moment, and says how each stands.
 pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<Exit> {
-    let mut client = writer(config, config.options(Role::Dials)).await?;
+    let mut client = writer(config, config.options(Role::Dials), output).await?;
     let time = if config.offline { Duration::ZERO } else { DIAL_TIME };
     let status = meet(&mut client, time, |_| false, |_| {}).await?.status;
     if config.json {

@@ -11,7 +11,7 @@ use replica_sync::node::{NodeError, NodeEvent};
 
 use crate::client::Client;
 use crate::commands::meet::unreached;
-use crate::commands::{tell_beside, writer};
+use crate::commands::writer;
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
 use crate::json;
@@ -32,8 +32,7 @@ pub(crate) async fn run(
     let connects = wait.is_some() || !config.peers.is_empty() || config.ticket.is_some();
     let mut options = config.options(if connects { Role::Dials } else { Role::Writes });
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
-    let mut client = writer(config, options).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, options, output).await?;
     let mut watch = Watch::new(&client.named);
     let tag = client.command(Command::Say(text)).await?;
     let mut written = None;

@@ -23,7 +23,7 @@ pub(crate) async fn run(config: &Config, output: &mut Output) -> anyhow::Result<
     let mut signals = Signals::listen()?;
     let mut options = config.options(Role::Serves);
     options.makes_room = config.peers.is_empty() && config.ticket.is_none();
-    let Some(client) = signals.race_of_service(writer(config, options)).await else {
+    let Some(client) = signals.race_of_service(writer(config, options, output)).await else {
         service::stopping();
         return Ok(Exit::Done);
     };

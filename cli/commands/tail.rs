@@ -7,7 +7,7 @@ use replica_sync::engine::{Event, Row};
 use replica_sync::node::NodeEvent;
 
 use crate::commands::log::last_rows;
-use crate::commands::{tell_beside, writer};
+use crate::commands::writer;
 use crate::config::{Config, Role};
 use crate::failure::Exit;
 use crate::json::{self, is_message};
@@ -25,11 +25,10 @@ pub(crate) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
-    let Some(client) = signals.race(writer(config, config.options(Role::Serves))).await else {
+    let Some(client) = signals.race(writer(config, config.options(Role::Serves), output)).await else {
         return Ok(Exit::Interrupted);
     };
     let mut client = client?;
-    tell_beside(&mut client, config, output).await?;
     let is_wanted = |row: &Row| is_message(row) || all || !config.json;
     let status = client.status().await?;
     let mut people = People::of_status(&status);

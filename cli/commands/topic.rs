@@ -3,7 +3,7 @@
 use replica::limits::TOPIC_BYTES_MAX;
 use replica_sync::engine::Command;
 
-use crate::commands::{reader, room, tell_beside, writer};
+use crate::commands::{reader, room, writer};
 use crate::config::{Config, Role};
 use crate::failure::{Exit, Failure};
 use crate::json;
@@ -14,8 +14,7 @@ use crate::text;
 pub(crate) async fn run(config: &Config, words: Option<&str>, output: &mut Output) -> anyhow::Result<Exit> {
     let Some(words) = words else { return print(config, output).await };
     let topic = checked_topic(words)?;
-    let mut client = writer(config, config.options(Role::Writes)).await?;
-    tell_beside(&mut client, config, output).await?;
+    let mut client = writer(config, config.options(Role::Writes), output).await?;
     room(&*client.status().await?)?;
     client.write(Command::SetTopic(topic)).await?;
     client.stop().await;
