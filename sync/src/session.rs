@@ -38,7 +38,7 @@ pub(crate) struct Session {
     pub(crate) channel: [u8; 32],
     /// Whether the peer may be told what is here. Who is not known as a member may only hand us entries.
     pub(crate) is_served: bool,
-    /// What it proved, while it is served only because nothing is here that says who is who.
+    /// What it proved, until it can be judged: nothing was here that says who is who, or we cannot let anybody in yet.
     pub(crate) unjudged: Option<Box<PeerProof>>,
     pub(crate) hello: Option<Hello>,
     /// The digest we told last.

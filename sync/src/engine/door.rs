@@ -128,11 +128,13 @@ impl Engine {
         is_from_creator && !is_someone_out && proof.are_cards_authentic(&graph.room())
     }
 
-    /// Who was served because nothing was here is judged by what is here now.
+    /// Who was served because nothing was here is judged by what is here now; who shows an invite, once we can let in.
     pub(super) fn judge_first_peers(&mut self) {
         if self.conversation.graph().durable() == 0 {
             return;
         }
+        let me = self.conversation.me();
+        let may_admit = self.conversation.graph().is_member(&me);
         let unjudged = self.sessions.values_mut().filter_map(|session| {
             let proof = session.unjudged.take()?;
             Some((session.connection, proof))
@@ -140,9 +142,18 @@ impl Engine {
         let unjudged: Vec<(ConnectionId, Box<PeerProof>)> = unjudged.collect();
         for (connection, proof) in unjudged {
             let is_member = self.conversation.graph().is_member(&proof.author);
-            let is_served =
-                is_member || proof.author == self.conversation.me() || self.is_vouched_for(&proof);
-            self.sessions.get_mut(&connection).into_iter().for_each(|session| session.is_served = is_served);
+            let is_served = is_member || proof.author == me || self.is_vouched_for(&proof);
+            let has_invite = !is_served && proof.invite.is_some();
+            if has_invite
+                && may_admit
+                && let Verdict::Refuse(reason, text) = self.judge(&proof)
+            {
+                self.close(connection, reason, &text);
+            } else if let Some(session) = self.sessions.get_mut(&connection) {
+                // Whom we just let in is served once that is durable.
+                session.is_served = is_served;
+                session.unjudged = (has_invite && !may_admit).then_some(proof);
+            }
         }
     }
 

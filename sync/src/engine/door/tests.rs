@@ -1,3 +1,4 @@
+use replica::entry::{Admit, Body, Entry};
 use replica::id::StoreId;
 use replica::identity::Identity;
 
@@ -58,8 +59,8 @@ fn who_leaves_is_served_no_more_and_our_other_homes_are() {
     let leave = {
         let graph = bench.engine.conversation().graph();
         let chain = replica::id::ChainId { author: person(2).key(), incarnation: 9 };
-        let record = graph.compose(chain, START_MS, &replica::entry::Body::Leave).unwrap();
-        replica::entry::Entry::sign(record, &graph.room(), &person(2)).unwrap()
+        let record = graph.compose(chain, START_MS, &Body::Leave).unwrap();
+        Entry::sign(record, &graph.room(), &person(2)).unwrap()
     };
     assert_eq!(closed(&bench.hear(2, &[leave])), [(2, Some(ByeReason::NotMember))]);
     bench.connect_from(4, &ann(), 8);
@@ -252,4 +253,38 @@ fn who_was_on_the_way_in_while_we_went_offline_is_sent_away() {
     assert_eq!(came(&mut bench, proof(50, &person(2))), Came::Refused(ByeReason::Leaving, text));
     bench.command(Command::SetOnline(true));
     assert_eq!(came(&mut bench, proof(50, &person(2))), Came::Served);
+}
+
+#[test]
+fn who_comes_with_an_invite_before_anything_is_here_is_let_in_once_we_are() {
+    let (ticket, another) = (Identity::from_secret(&[99; 32]), [98; 32]);
+    let mut newcomer = Bench::newcomer(&person(8));
+    let room = newcomer.engine.conversation().graph().room();
+    for (number, secret) in [(50, [99; 32]), (51, another)] {
+        let proof = with_invite(&newcomer, &person(u8::try_from(number).unwrap()), &secret);
+        newcomer.prove(number, PeerProof { channel: [u8::try_from(number).unwrap(); 32], ..proof });
+        let hello = Hello { entries: 1, ..newcomer.hello() };
+        newcomer.frame(number, Frame::Hello(hello));
+    }
+    newcomer.come(2, &ann());
+    let hello = Hello { entries: 3, ..newcomer.hello() };
+    newcomer.frame(2, Frame::Hello(hello));
+    let written = |bench: &Bench, body: &Body| {
+        let graph = bench.engine.conversation().graph();
+        let chain = founding().record().chain;
+        let record = graph.compose(chain, START_MS, body).unwrap();
+        Entry::sign(record, &room, &ann()).unwrap()
+    };
+    newcomer.hear(2, &[founding()]);
+    let invite =
+        written(&newcomer, &Body::Invite(Invite { key: ticket.key(), expires_ms: None, uses: None }));
+    newcomer.hear(2, &[invite]);
+    let is_in = |bench: &Bench| bench.engine.conversation().graph().is_member(&person(50).key());
+    assert!(!is_in(&newcomer), "we are nobody ourselves");
+    let card = ann().sign(Purpose::Card { room: &room, key: &person(8).key() });
+    let admit = Body::Admit(Box::new(Admit { key: person(8).key(), card, proof: None }));
+    let admit = written(&newcomer, &admit);
+    let outputs = newcomer.hear(2, &[admit]);
+    assert!(is_in(&newcomer) && newcomer.engine.sessions[&ConnectionId(50)].is_served);
+    assert_eq!(closed(&outputs), [(51, Some(ByeReason::InviteUnknown))]);
 }
