@@ -220,6 +220,11 @@ pub(crate) enum Task {
     },
     /// List the rooms of this home
     Rooms,
+    /// Explain why an entry stands where it stands
+    Why {
+        /// How its id begins, at least 8 digits [default: the newest].
+        entry: Option<String>,
+    },
     /// Print what the room is about, or say it
     Topic {
         /// What it is about from now on; several words are joined by spaces.

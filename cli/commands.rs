@@ -19,6 +19,7 @@ pub(crate) mod status;
 mod tail;
 pub(crate) mod topic;
 mod whoami;
+pub(crate) mod why;
 
 use replica_sync::node::{Options, Status};
 
@@ -70,6 +71,7 @@ async fn once(config: &Config, task: Task, output: &mut Output) -> anyhow::Resul
         Task::Identity { task } => identity::run(config, &task, output),
         Task::Whoami => whoami::run(config, output).await,
         Task::Doctor { repair } => doctor::run(config, repair, output).await,
+        Task::Why { entry } => why::run(config, entry.as_deref(), output).await,
         Task::Verify => status::verify(config, output).await,
         Task::Export { file, format } => export::run(config, &file, format, output).await,
         Task::Import { file } => import::run(config, &file, output).await,

@@ -20,6 +20,9 @@ use crate::watch::Outcome;
 mod home;
 #[cfg(test)]
 pub(crate) mod tests;
+mod why;
+
+pub(crate) use why::why;
 
 pub(crate) use home::{check, export, import, room, setting, verify, whoami};
 

@@ -1,6 +1,6 @@
 //! Writing offline and syncing later.
 
-use crate::program::{Home, Running, describe, free_address};
+use crate::program::{Home, Running, describe, free_address, json};
 
 /// A replica that only serves, and where.
 fn serve(home: &Home) -> (Running, String) {
@@ -61,6 +61,23 @@ fn what_both_wrote_offline_becomes_one_history_byte_for_byte() {
     assert!(homes.iter().all(|home| home.digest() == ann.digest()), "the digests differ");
     let verified = homes.map(|home| home.verify()["digest"].clone());
     assert!(verified.iter().all(|digest| *digest == verified[0]), "{verified:?}");
+    // Each explains the order in the same words: both had seen what is above, and neither what the other wrote.
+    let why = homes.map(|home| home.ok(&["--json", "why", &on_the_train[..8]]));
+    assert!(why.iter().all(|other| *other == why[0]), "{why:?}");
+    let place = json(&why[0]);
+    assert_eq!(
+        (&place["id"], &place["rule"]),
+        (&on_the_train.clone().into(), &"own-clock".into()),
+        "{place}"
+    );
+    assert_eq!(place["above"]["by"], "seen", "{place}");
+    assert_ne!(place["below"]["by"], "seen", "{place}");
+    assert!(ann.log().contains(place["below"]["id"].as_str().unwrap()));
+    let words = bob.ok(&["why", &on_the_train]);
+    assert!(words.starts_with("bob at ") && words.contains("bob on the train"), "{words}");
+    assert!(words.contains("written in parallel") && words.contains("bob had seen what"), "{words}");
+    ann.fails(1, &["why", "00000000"]);
+    ann.fails(2, &["why", "lunch"]);
     let says = |command: &str| {
         let said = ann.ok(&[command]);
         said.lines().find(|line| line.starts_with("digest ")).map(str::to_owned)

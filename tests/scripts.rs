@@ -11,6 +11,8 @@ use crate::program::{Home, describe, free_address, json, say};
 type Fields = [(&'static str, &'static str)];
 
 const ROOM: &Fields = &[("id", "string"), ("name", "string")];
+const NEIGHBOUR: &Fields =
+    &[("id", "string"), ("author", "string"), ("time", "time"), ("order", "string"), ("by", "string")];
 const ME: &Fields = &[("author", "string"), ("nick", "string")];
 
 fn schema(kind: &str) -> Option<&'static Fields> {
@@ -99,6 +101,15 @@ fn schema(kind: &str) -> Option<&'static Fields> {
         "verify" => {
             &[("digest", "string"), ("entries", "number"), ("signatures", "number"), ("documents", "number")]
         }
+        "why" => &[
+            ("id", "string"),
+            ("time", "time"),
+            ("order", "string"),
+            ("rule", "string"),
+            ("seen", "objects"),
+            ("above", "neighbour?"),
+            ("below", "neighbour?"),
+        ],
         "check" => &[("name", "string"), ("state", "string"), ("what", "string"), ("cure", "string?")],
         "export" => &[("file", "string"), ("bytes", "number")],
         "import" => &[("file", "string"), ("author", "string"), ("new", "number"), ("entries", "number")],
@@ -117,6 +128,7 @@ fn is_of(value: &Value, what: &str) -> bool {
         "strings" => value.as_array().is_some_and(|all| all.iter().all(Value::is_string)),
         "objects" => value.as_array().is_some_and(|all| all.iter().all(Value::is_object)),
         "time" => value.as_str().is_some_and(|it| it.len() == 24 && it.ends_with('Z')),
+        "neighbour" => NEIGHBOUR.iter().all(|(field, what)| is_of(&value[field], what)),
         "room" => ROOM.iter().all(|(field, what)| is_of(&value[field], what)),
         "me" => ME.iter().all(|(field, what)| is_of(&value[field], what)),
         other => value.is_null() || is_of(value, other.trim_end_matches('?')),
@@ -172,6 +184,7 @@ fn every_object_has_the_fields_that_were_promised() {
     assert_eq!(said(&ann, &["promote", "bob"]), ["event"]);
     assert_eq!(said(&ann, &["status"]), ["status"]);
     assert_eq!(said(&ann, &["verify"]), ["verify"]);
+    assert_eq!(said(&ann, &["why"]), ["why"]);
     assert_eq!(said(&ann, &["rooms"]), ["room"]);
     assert!(said(&ann, &["config", "show"]).len() > 10);
     assert!(said(&ann, &["log", "--all"]).contains(&"event".to_owned()));
