@@ -157,7 +157,7 @@ pub struct Status {
     pub members: Vec<MemberStatus>,
     /// Whose messages this home does not show.
     pub blocked: Vec<AuthorKey>,
-    /// Invites that were not taken back, by when they were published.
+    /// Invites that still let somebody in, by when they were published.
     pub invites: Vec<InviteStatus>,
     /// Keys that were used from two places.
     pub forked: Vec<Fork>,
@@ -184,7 +184,7 @@ pub struct Status {
 impl Driver {
     /// How the node stands for somebody who is in one of its rooms.
     pub(super) fn status(&self, who: u32) -> Status {
-        let now_ms = self.clock.now().monotonic_ms;
+        let now = self.clock.now();
         let room = self.room_of(who);
         let open = room.and_then(|room| self.rooms.get(&room));
         let engine = open.map(|open| &open.engine);
@@ -223,7 +223,7 @@ impl Driver {
             is_read_only: false,
         };
         if let Some(engine) = engine {
-            describe(engine, &mut status);
+            describe(engine, now.wall_ms, &mut status);
         }
         for peer in &mut status.peers {
             let connection = open.and_then(|open| open.connected.get(&peer.address));
@@ -233,9 +233,9 @@ impl Driver {
         }
         match engine {
             Some(engine) => {
-                add_unconnected(engine.book(), now_ms, |known| engine.is_spare(known), &mut status)
+                add_unconnected(engine.book(), now.monotonic_ms, |known| engine.is_spare(known), &mut status)
             }
-            None => add_unconnected(&self.book, now_ms, |_| false, &mut status),
+            None => add_unconnected(&self.book, now.monotonic_ms, |_| false, &mut status),
         }
         if let Some(keeper) = open.and_then(|open| open.keeper.as_ref()) {
             status.behind = keeper.progress.behind.load(Ordering::Relaxed);
@@ -245,7 +245,7 @@ impl Driver {
     }
 }
 
-fn describe(engine: &Engine, status: &mut Status) {
+fn describe(engine: &Engine, wall_ms: u64, status: &mut Status) {
     let conversation = engine.conversation();
     let (graph, members) = (conversation.graph(), conversation.members());
     let counts = |id: &EntryId| graph.position(id).is_some_and(|at| graph.counts(at));
@@ -271,9 +271,14 @@ fn describe(engine: &Engine, status: &mut Status) {
     };
     status.members = members.people().map(member).collect();
     let mut told: BTreeMap<AuthorKey, usize> = BTreeMap::new();
-    let is_told = |(by, id, _): &(AuthorKey, EntryId, Invite)| {
+    let holds = |id: &EntryId, invite: &Invite| {
+        !graph.is_revoked(id)
+            && invite.expires_ms.is_none_or(|expires| wall_ms < expires)
+            && invite.uses.is_none_or(|uses| graph.invite_uses(id) < uses)
+    };
+    let is_told = |(by, id, invite): &(AuthorKey, EntryId, Invite)| {
         let of_author = told.entry(*by).or_default();
-        let is_another = *of_author < INVITES_TOLD_MAX && !graph.is_revoked(id);
+        let is_another = *of_author < INVITES_TOLD_MAX && holds(id, invite);
         *of_author += usize::from(is_another);
         is_another
     };

@@ -59,7 +59,11 @@ impl Person {
 
     /// A ticket to the room that the person is in, for anyone.
     async fn invites(&mut self) -> Ticket {
-        self.node.command(Command::Invite { expires_ms: None, uses: None }).await.unwrap();
+        self.invites_until(None).await
+    }
+
+    async fn invites_until(&mut self, expires_ms: Option<u64>) -> Ticket {
+        self.node.command(Command::Invite { expires_ms, uses: None }).await.unwrap();
         let invited = |event| match event {
             NodeEvent::Engine(Event::Invited { secret, .. }) => Some(secret),
             _ => None,
@@ -225,6 +229,8 @@ async fn of_many_invites_of_one_author_the_newest_are_told() {
     for _ in 0..INVITES_TOLD_MAX + 3 {
         last = ann.invites().await.invite.map(|secret| Identity::from_secret(&secret).key());
     }
+    // One that is over takes nobody's place.
+    ann.invites_until(Some(1)).await;
     let invites = ann.node.status().await.unwrap().invites;
     assert_eq!(invites.len(), INVITES_TOLD_MAX);
     assert_eq!(invites.last().map(|invite| invite.key), last);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use replica::entry::Kind;
 use replica::id::RoomId;
 use replica::store::StoreError;
 use tokio::sync::oneshot;
@@ -40,8 +41,21 @@ async fn ann_beside_bob() -> (Person, Person, RoomId) {
     let mut ann = Person::start("ann", quiet()).await;
     let home = ann.room().await;
     let mut bob = Person::start("bob", quiet()).await;
+    let me = ann.node.status().await.unwrap().me;
     ann.node.join(bob.invites().await).await.unwrap();
-    ann.until(|event| matches!(event, NodeEvent::Engine(Event::Agreed { .. })).then_some(())).await;
+    // What was there before she was let in may be agreed on first.
+    let (mut has_agreed, mut is_named) = (false, false);
+    let settled = |event| {
+        match event {
+            NodeEvent::Engine(Event::Agreed { .. }) => has_agreed = true,
+            NodeEvent::Engine(Event::Row(row)) => {
+                is_named |= row.author == me && row.kind == Kind::Nickname.number();
+            }
+            _ => {}
+        }
+        (has_agreed && is_named).then_some(())
+    };
+    ann.until(settled).await;
     (ann, bob, home)
 }
 
