@@ -216,6 +216,10 @@ fn a_home_under_a_passphrase_opens_by_it_alone() {
     assert!(with(&ann, "", "one", &["identity", "passphrase"]).status.success());
     let asked = ann.fails(1, &["log"]);
     assert!(asked.contains("REPLICA_PASSPHRASE"), "{asked}");
+    // A server that introduces others has no use for the key.
+    let mut meeting = ann.start(&["--json", "--listen", "127.0.0.1:0", "rendezvous"]);
+    meeting.wait("listening", |line| line["type"] == "listening");
+    assert_eq!(meeting.terminate(), Some(0));
     let wrong = with(&ann, "two", "", &["log"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(wrong.stdout.is_empty(), "{}", describe(&wrong));
