@@ -150,8 +150,8 @@ impl Engine {
             {
                 self.close(connection, reason, &text);
             } else if let Some(session) = self.sessions.get_mut(&connection) {
-                // Whom we just let in is served once that is durable.
-                session.is_served = is_served;
+                // Whoever is served only from now on is greeted with that.
+                session.is_served &= is_served;
                 session.unjudged = (has_invite && !may_admit).then_some(proof);
             }
         }

@@ -269,6 +269,11 @@ fn who_comes_with_an_invite_before_anything_is_here_is_let_in_once_we_are() {
     newcomer.come(2, &ann());
     let hello = Hello { entries: 3, ..newcomer.hello() };
     newcomer.frame(2, Frame::Hello(hello));
+    // Who is vouched for needs none, whatever it shows.
+    let card = ann().sign(Purpose::Card { room: &room, key: &person(3).key() });
+    let card = crate::channel::Card { admitter: ann().key(), signature: card };
+    let needless = with_invite(&newcomer, &person(3), &another);
+    newcomer.prove(3, PeerProof { channel: [3; 32], cards: vec![card], ..needless });
     let written = |bench: &Bench, body: &Body| {
         let graph = bench.engine.conversation().graph();
         let chain = founding().record().chain;
@@ -276,6 +281,9 @@ fn who_comes_with_an_invite_before_anything_is_here_is_let_in_once_we_are() {
         Entry::sign(record, &room, &ann()).unwrap()
     };
     newcomer.hear(2, &[founding()]);
+    let served =
+        |bench: &Bench| [2, 3, 50].map(|number| bench.engine.sessions[&ConnectionId(number)].is_served);
+    assert_eq!(served(&newcomer), [true, true, false]);
     let invite =
         written(&newcomer, &Body::Invite(Invite { key: ticket.key(), expires_ms: None, uses: None }));
     newcomer.hear(2, &[invite]);
@@ -285,6 +293,11 @@ fn who_comes_with_an_invite_before_anything_is_here_is_let_in_once_we_are() {
     let admit = Body::Admit(Box::new(Admit { key: person(8).key(), card, proof: None }));
     let admit = written(&newcomer, &admit);
     let outputs = newcomer.hear(2, &[admit]);
-    assert!(is_in(&newcomer) && newcomer.engine.sessions[&ConnectionId(50)].is_served);
-    assert_eq!(closed(&outputs), [(51, Some(ByeReason::InviteUnknown))]);
+    assert!(is_in(&newcomer));
+    assert_eq!(
+        (served(&newcomer), closed(&outputs)),
+        ([true; 3], vec![(51, Some(ByeReason::InviteUnknown))])
+    );
+    let greeted = sent(&outputs).into_iter().any(|(to, frame)| to == 50 && matches!(frame, Frame::Have(_)));
+    assert!(greeted, "{outputs:?}");
 }
