@@ -265,46 +265,60 @@ fn more_than_may_be_on_its_way_ends_the_connection() {
     assert!(!bench.engine.sessions.contains_key(&ConnectionId(2)), "{outputs:?}");
 }
 
-/// An entry of ann's, composed on what is here and some entries more.
-fn on(bench: &Bench, before: Option<&Entry>, body: &Body) -> Entry {
+/// An entry of somebody's, composed on what is here, behind another one that is not.
+fn behind(bench: &Bench, who: u8, before: Option<&Entry>, body: &Body) -> Entry {
     let graph = bench.engine.conversation().graph();
-    let chain = ChainId { author: person(3).key(), incarnation: 9 };
+    let chain = ChainId { author: person(who).key(), incarnation: 9 };
     let mut record = graph.compose(chain, bench.now.wall_ms, body).unwrap();
     if let Some(before) = before {
         (record.seq, record.previous) = (before.record().seq + 1, Some(before.id()));
         record.dependencies.clear();
     }
-    Entry::sign(record, &graph.room(), &person(3)).unwrap()
+    Entry::sign(record, &graph.room(), &person(who)).unwrap()
 }
 
 #[test]
 fn who_is_put_out_gets_what_puts_them_out_and_nothing_written_after_it() {
-    for in_one_block in [false, true] {
+    let said = || Body::Message("among us".to_owned());
+    let removal = || Body::Remove(Box::new(Remove { key: person(2).key(), seen: Vec::new() }));
+    let two = |bench: &Bench, first: &Body, second: &Body| {
+        let first = behind(bench, 3, None, first);
+        let second = behind(bench, 3, Some(&first), second);
+        [first, second]
+    };
+    // How carol brings them, whether they are in one block, how many of them bob gets, and why he is sent away.
+    type Brings<'a> = &'a dyn Fn(&Bench) -> [Entry; 2];
+    let cases: [(Brings<'_>, bool, usize, ByeReason); 4] = [
+        (&|bench| two(bench, &removal(), &said()), false, 1, ByeReason::Removed),
+        (&|bench| two(bench, &removal(), &said()), true, 0, ByeReason::Removed),
+        (&|bench| two(bench, &said(), &removal()), true, 2, ByeReason::Removed),
+        (
+            &|bench| [behind(bench, 3, None, &said()), behind(bench, 2, None, &Body::Leave)],
+            false,
+            2,
+            ByeReason::NotMember,
+        ),
+    ];
+    for (number, (brings, in_one_block, count, reason)) in cases.into_iter().enumerate() {
         let mut bench = bench();
         bench.command(Command::Promote(person(3).key()));
-        let removal =
-            on(&bench, None, &Body::Remove(Box::new(Remove { key: person(2).key(), seen: Vec::new() })));
-        let secret = on(&bench, Some(&removal), &Body::Message("he is gone".to_owned()));
-        let entries = [removal.clone(), secret];
+        let entries = brings(&bench);
         let outputs = if in_one_block {
             let data = Data { block: bench.block(&entries), remaining: 0 };
             bench.frame(3, Frame::Data(data))
         } else {
             bench.hear(3, &entries)
         };
-        assert_eq!(closed(&outputs), [(2, Some(ByeReason::Removed))]);
-        let sent: Vec<(u64, &Frame)> = sent(&outputs);
-        let blocks = sent.iter().filter(|(to, frame)| *to == 2 && block_bytes(frame) > 0);
-        let told: Vec<Entry> = blocks
-            .flat_map(|(_, frame)| match frame {
-                Frame::Live(block) | Frame::Data(Data { block, .. }) => {
-                    let graph = bench.engine.conversation().graph();
-                    block::decode(block, &graph.room(), graph).unwrap()
-                }
-                _ => Vec::new(),
-            })
-            .collect();
-        let expected: &[Entry] = if in_one_block { &[] } else { std::slice::from_ref(&removal) };
-        assert_eq!(told, expected, "in one block: {in_one_block}");
+        assert_eq!(closed(&outputs), [(2, Some(reason))], "case {number}");
+        let to_bob = sent(&outputs).into_iter().filter(|(to, _)| *to == 2);
+        let told = to_bob.flat_map(|(_, frame)| match frame {
+            Frame::Live(block) | Frame::Data(Data { block, .. }) => {
+                let graph = bench.engine.conversation().graph();
+                block::decode(block, &graph.room(), graph).unwrap()
+            }
+            _ => Vec::new(),
+        });
+        let ids = |entries: &[Entry]| entries.iter().map(Entry::id).collect::<Vec<_>>();
+        assert_eq!(ids(&told.collect::<Vec<_>>()), ids(&entries[..count]), "case {number}");
     }
 }
