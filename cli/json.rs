@@ -22,9 +22,8 @@ mod home;
 pub(crate) mod tests;
 mod why;
 
-pub(crate) use why::why;
-
 pub(crate) use home::{check, export, import, room, setting, verify, whoami};
+pub(crate) use why::why;
 
 /// The version and the type that every object begins with.
 #[derive(Serialize)]

@@ -68,7 +68,8 @@ pub fn decode(bytes: &[u8], room: &RoomId) -> Result<Vec<Entry>, PreviewError> {
         let record = Record::from_bytes(record).map_err(|_| PreviewError)?;
         entries.push(Entry::new(record, room, signature).map_err(|_| PreviewError)?);
     }
-    // An author's signature speaks for the entries of its own chain alone: what it names as the one before may be anybody's.
+    // An author's signature speaks for the entries of its own chain alone: what it names as the one before may be
+    // anybody's.
     let mut vouched: Vec<(EntryId, ChainId, u32)> = Vec::new();
     let mut authentic: Vec<Entry> = Vec::new();
     for entry in entries.into_iter().rev() {

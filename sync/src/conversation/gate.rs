@@ -82,8 +82,8 @@ impl Waiting {
 /// An entry that a frame may wait for: its chain, seq, and the first half of its id.
 type Cause = (ChainId, u32, [u8; 16]);
 
-/// Frames that wait for an entry they build on. Bounded in bytes, inflated as they will be, and in how often one is read; what does not fit is
-/// forgotten, and asked for again when digests stay unequal.
+/// Frames that wait for an entry they build on. Bounded in bytes, inflated as they will be, and in how often one is read;
+/// what does not fit is forgotten, and asked for again when digests stay unequal.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     waiting: BTreeMap<Cause, Vec<Waiting>>,

@@ -103,7 +103,8 @@ impl Engine {
         self.learn_records(peers.records, Some(connection));
     }
 
-    /// Takes in what was told of people who were no members then, and are now; and where those are by now who moved often.
+    /// Takes in what was told of people who were no members then, and are now; and where those are by now who moved
+    /// often.
     pub(super) fn learn_early_records(&mut self) {
         let (graph, now_ms) = (self.conversation.graph(), self.now.monotonic_ms);
         let is_ready =
@@ -153,20 +154,19 @@ impl Engine {
         if !record.is_authentic() {
             return Heard::Forged;
         }
-        if !self.conversation.graph().is_member(&record.author) {
-            // A newcomer is told where everyone is before it has the entries that say who they are.
-            if has_room_for(&self.early_records, &record.author) {
-                self.early_records.insert(endpoint, record.clone());
-            }
-            return Heard::Nothing;
-        }
         let is_news = known.is_none_or(|known| {
             known.addresses != record.addresses
                 || known.expires_ms.saturating_add(millis(ADDRESS_NEWS)) <= record.expires_ms
         });
         let now_ms = self.now.monotonic_ms;
-        if is_news && self.may_move_ms(&record.author) > now_ms {
-            self.early_records.insert(endpoint, record.clone());
+        // A newcomer is told where everyone is before it has the entries that say who they are.
+        let is_early = !self.conversation.graph().is_member(&record.author)
+            || is_news && self.may_move_ms(&record.author) > now_ms;
+        if is_early {
+            let early = &self.early_records;
+            if early.contains_key(&endpoint) || has_room_for(early, &record.author) {
+                self.early_records.insert(endpoint, record.clone());
+            }
             return Heard::Nothing;
         }
         // What is not worth telling is not worth a write either.

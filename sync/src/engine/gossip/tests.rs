@@ -360,3 +360,18 @@ fn who_tells_a_record_that_its_author_did_not_sign_is_sent_away() {
         bench.connect(2, &person(2));
     }
 }
+
+#[test]
+fn who_moves_on_and_on_from_ever_new_stores_fills_no_memory() {
+    let mut bench = bench(&[]);
+    bench.connect(2, &person(2));
+    let moved =
+        |store, port| record(&person(2), store, START_MS + LIFE_MS + u64::from(port), &[address(port)]);
+    (0..100).for_each(|port| drop(pass_on(&mut bench, &moved(9, port))));
+    (10..100).for_each(|store| drop(pass_on(&mut bench, &moved(store, 1))));
+    assert_eq!((bench.engine.records.len(), bench.engine.early_records.len()), (1, RECORDS_PER_AUTHOR_MAX));
+    // Of one that waits the latest counts, also when there is no more room.
+    pass_on(&mut bench, &moved(9, 200));
+    bench.pass(millis(ADDRESS_PAUSE));
+    assert!(is_dialed(&bench, address(200)));
+}
