@@ -261,25 +261,21 @@ fn a_file_that_ends_too_soon_is_damage_and_a_failing_disk_is_not() {
 
 #[test]
 fn opening_what_is_damaged_can_be_undone() {
-    let (_folder, original) = closed_store(12);
-    let sound = fs::read(original.join(DATABASE_FILE)).unwrap();
-    let used = sound.iter().rposition(|byte| *byte != 0).unwrap();
-    // Where sled puts what differs from run to run, and not all of it is looked at when it is opened.
-    let damaged = (2..20).find_map(|part| {
-        let (folder, path) = copy(&original);
-        let mut bytes = sound.clone();
-        bytes[used / part] ^= 1;
-        fs::write(path.join(DATABASE_FILE), &bytes).unwrap();
-        let (before, all) = (Before::read(&path).unwrap(), names(&path));
-        let is_altered =
-            SledStore::open(&path).is_err() && fs::read(path.join(DATABASE_FILE)).unwrap() != bytes;
-        is_altered.then_some((folder, path, bytes, before, all))
-    });
-    let (_folder, path, bytes, before, all) =
-        damaged.expect("opening alters some of it: else this tests nothing");
+    let (_folder, path) = closed_store(12);
+    let database = path.join(DATABASE_FILE);
+    let mut bytes = fs::read(&database).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[used / 2] ^= 1;
+    fs::write(&database, &bytes).unwrap();
+    let (before, all) = (Before::read(&path).unwrap(), names(&path));
+    drop(SledStore::open(&path));
+    // How much of it sled looks at, and so clears, differs from run to run: this is the worst that it does.
+    let cleared = [&bytes[..used / 2], &vec![0; bytes.len() - used / 2]].concat();
+    fs::write(&database, cleared).unwrap();
+    fs::remove_file(path.join("conf")).unwrap();
     fs::write(path.join("something new"), b"").unwrap();
     before.put_back().unwrap();
-    assert!(fs::read(path.join(DATABASE_FILE)).unwrap() == bytes);
+    assert!(fs::read(&database).unwrap() == bytes);
     assert_eq!(names(&path), all);
 }
 
