@@ -11,7 +11,11 @@ bugs=("$@")
 # Always the same place, so that what a patch does not touch is built once.
 tree=$CARGO_TARGET_DIR/planted
 git worktree prune
-[ -e "$tree/.git" ] || git worktree add --quiet --detach "$tree" HEAD
+# What is there may be of another clone that builds in the same folder.
+if ! git worktree list --porcelain | grep -qxF "worktree $tree"; then
+    rm -rf "$tree"
+    git worktree add --quiet --detach "$tree" HEAD
+fi
 survivors=0
 
 test_of() { sed -n '1s/^Test: //p' "$root/tests/planted/$1.patch"; }
