@@ -173,11 +173,24 @@ fn check_entries(world: &mut World) -> Result<BTreeMap<usize, History>, Finding>
     Ok(histories)
 }
 
-/// What anyone was told is durable is still there, but for what somebody wrote whom nobody listens to any more; what was kept as a draft became an entry once it could.
+/// The replicas that nobody inside listens to any more: of who was removed, and of who left and knows nobody who is in.
+fn unheard(world: &World, history: &History) -> BTreeSet<usize> {
+    let (removed, insiders) = (history.removed(), world.insiders());
+    let is_unheard = |at: &usize| removed.contains(&world.author(*at)) || !world.knows_any(*at, &insiders);
+    (0..world.replicas().len()).filter(is_unheard).collect()
+}
+
+/// What anyone was told is durable is still there, at home at least if nobody inside listens to that one any more; what
+/// was kept as a draft became an entry once it could.
 fn check_losses(world: &World, history: &History) -> Result<(), Finding> {
-    let removed = history.removed();
+    let unheard = unheard(world, history);
+    let is_at_home = |index: usize, id: &EntryId| {
+        let engine = world.replicas()[index].engine.as_ref();
+        engine.is_some_and(|engine| engine.conversation().graph().position(id).is_some())
+    };
     for (index, id) in world.acknowledged() {
-        if history.entry(&id).is_none() && !removed.contains(&world.author(index)) {
+        let is_kept = history.entry(&id).is_some() || unheard.contains(&index) && is_at_home(index, &id);
+        if !is_kept {
             return Err(Finding::Lost { by: name(world, index), id });
         }
     }

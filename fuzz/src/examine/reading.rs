@@ -6,7 +6,7 @@ use replica::id::EntryId;
 use replica::order::OrderKey;
 use replica_sync::sim::World;
 
-use super::{Finding, History, name, row_ids};
+use super::{Finding, History, name, row_ids, unheard};
 
 /// What was read, and by whom.
 #[derive(Debug, Default)]
@@ -28,11 +28,11 @@ impl Readings {
     /// Holds what was read against the order that all entries have by the rule.
     pub(super) fn check(&self, world: &mut World, history: &History) -> Result<(), Finding> {
         let place = places(&history.order());
-        let removed = history.removed();
+        let unheard = unheard(world, history);
         for (index, rows) in &self.taken {
             let replica = &world.replicas()[*index];
             let places: Vec<Option<&usize>> = rows.iter().map(|id| place.get(id)).collect();
-            let is_heard = !replica.is_restored && !removed.contains(&world.author(*index));
+            let is_heard = !replica.is_restored && !unheard.contains(index);
             let is_there = !is_heard || places.iter().all(Option::is_some);
             if !is_there || !places.iter().flatten().is_sorted() {
                 return Err(Finding::Swapped { by: replica.name.clone() });

@@ -44,6 +44,14 @@ fn whose_store_failed_just_before_the_end_of_all_faults_starts_anew_as_well() {
 }
 
 #[test]
+fn what_the_other_home_of_who_left_says_stays_there_if_it_knows_nobody_who_is_in() {
+    let script = "pass 300 | a1 is a | a12 is a1 | a writes 8 | a1: y1 | b: z2 | pass 1000 | n3 joins b | b: z3 | \
+        b4 is b | b leaves | a leaves | b4: y4 | a1: y5 | crash a12 | dial a12 a12 | n3 writes 20 | b4: z6 | \
+        a12 writes 80 | dial n3 a1 | a: y8";
+    examine(3_288_334_336, script).unwrap();
+}
+
+#[test]
 fn stories_made_of_bytes_hold() {
     let stories = std::env::var("STORIES").ok().and_then(|stories| stories.parse().ok()).unwrap_or(60_u32);
     for number in 0..stories {

@@ -65,6 +65,14 @@ impl World {
         })
     }
 
+    /// Whether a replica has word of anyone inside being a member. To others it hands nothing over: who left does not
+    /// hear of those who were let in since.
+    #[must_use]
+    pub fn knows_any(&self, index: usize, insiders: &BTreeSet<usize>) -> bool {
+        self.graph(index)
+            .is_some_and(|graph| insiders.iter().any(|&insider| graph.is_member(&self.author(insider))))
+    }
+
     /// Whether all insiders of a group have the same, which is all that any of the group has that may hand it over.
     fn is_group_quiet(&self, group: &BTreeSet<usize>) -> bool {
         let insiders = self.insiders_of(group);
@@ -85,7 +93,9 @@ impl World {
             && running().all(is_settled)
             && group
                 .iter()
-                .filter(|member| !removed.contains(&self.author(**member)))
+                .filter(|member| {
+                    !removed.contains(&self.author(**member)) && self.knows_any(**member, &insiders)
+                })
                 .all(|&member| self.graph(member).is_none_or(is_handed_over))
     }
 
