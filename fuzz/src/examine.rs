@@ -176,7 +176,7 @@ fn check_entries(world: &mut World) -> Result<BTreeMap<usize, History>, Finding>
 /// The replicas that nobody inside listens to any more: of who was removed, and of who left and knows nobody who is in.
 fn unheard(world: &World, history: &History) -> BTreeSet<usize> {
     let (removed, insiders) = (history.removed(), world.insiders());
-    let is_unheard = |at: &usize| removed.contains(&world.author(*at)) || !world.knows_any(*at, &insiders);
+    let is_unheard = |at: &usize| removed.contains(&world.author(*at)) || !world.is_heard(*at, &insiders);
     (0..world.replicas().len()).filter(is_unheard).collect()
 }
 

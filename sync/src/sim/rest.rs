@@ -65,12 +65,15 @@ impl World {
         })
     }
 
-    /// Whether a replica has word of anyone inside being a member. To others it hands nothing over: who left does not
-    /// hear of those who were let in since.
+    /// Whether insiders come to have what a replica has. Not if its author left as they know, and it knows none of them
+    /// for a member: who left does not hear of those who were let in since, and hands them nothing.
     #[must_use]
-    pub fn knows_any(&self, index: usize, insiders: &BTreeSet<usize>) -> bool {
-        self.graph(index)
-            .is_some_and(|graph| insiders.iter().any(|&insider| graph.is_member(&self.author(insider))))
+    pub fn is_heard(&self, index: usize, insiders: &BTreeSet<usize>) -> bool {
+        let author = self.author(index);
+        let has_left =
+            insiders.iter().filter_map(|&insider| self.graph(insider)).any(|inside| inside.is_out(&author));
+        let knows = |graph: &Graph| insiders.iter().any(|&insider| graph.is_member(&self.author(insider)));
+        !has_left || self.graph(index).is_some_and(knows)
     }
 
     /// Whether all insiders of a group have the same, which is all that any of the group has that may hand it over.
@@ -94,7 +97,7 @@ impl World {
             && group
                 .iter()
                 .filter(|member| {
-                    !removed.contains(&self.author(**member)) && self.knows_any(**member, &insiders)
+                    !removed.contains(&self.author(**member)) && self.is_heard(**member, &insiders)
                 })
                 .all(|&member| self.graph(member).is_none_or(is_handed_over))
     }
