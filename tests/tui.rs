@@ -39,8 +39,8 @@ impl Terminal {
 
     /// As somebody starts it who can go on with something else meanwhile.
     fn below_a_shell(home: &Home, args: &[&str]) -> Self {
-        let shell = "set -m; \"$@\"; code=$?; while [ $code -gt 128 ]; do echo it sleeps; read -r go; fg; code=$?; done; \
-                     exit $code";
+        let shell = "set -m; \"$@\"; code=$?; n=0; while [ $code -gt 128 ]; do n=$((n + 1)); echo sleep $n; \
+                     read -r go; fg; code=$?; done; exit $code";
         Self::run(home, &["sh", "-c", shell, "sh"], args, &[])
     }
 
@@ -329,13 +329,14 @@ fn the_terminal_is_given_back_when_the_program_is_told_to_end() {
 fn a_program_that_sleeps_comes_back_with_its_screen() {
     let ann = Home::new("ann");
     let mut screen = Terminal::below_a_shell(&ann, &["--listen", "127.0.0.1:0"]);
-    for wakes in ["by a key", "by a signal"] {
+    for (wakes, asleep) in [("by a key", "sleep 1"), ("by a signal", "sleep 2")] {
         screen.shows("F1 help");
         match wakes {
             "by a key" => screen.press("\x1a"),
             _ => kill_process(screen.in_front(), Signal::TSTP).unwrap(),
         }
-        screen.until("the shell", |screen| screen.contains("it sleeps") && !screen.contains("F1 help"));
+        // The program gives the terminal back before it sleeps: what is typed in between, the shell does not get.
+        screen.until("the shell", |screen| screen.contains(asleep) && !screen.contains("F1 help"));
         screen.press("\n");
     }
     screen.shows("F1 help");
