@@ -188,10 +188,7 @@ fn a_server_goes_on_for_the_rooms_that_can_be_written() {
     for current in both.lines().map(|room| json(room)["id"].as_str().unwrap().to_owned()) {
         let mut serving = bob.start(&["--json", "--listen", "127.0.0.1:0", "--room", &current, "serve"]);
         let at = serving.wait("listening", |line| line["type"] == "listening")["addr"].clone();
-        let sync = || ann.run(&["--peer", at.as_str().unwrap(), "--json", "sync"]);
-        // The other room may not be open yet when the server listens: a few seconds at most.
-        let synced = (0..40).map(|_| sync()).find(|synced| synced.status.success()).expect("ann is served");
-        let synced = String::from_utf8(synced.stdout).unwrap();
+        let synced = ann.ok(&["--peer", at.as_str().unwrap(), "--json", "sync"]);
         assert!(synced.contains("\"agreed\":true"), "{synced}");
         assert_eq!(serving.terminate(), Some(0), "{current}");
     }

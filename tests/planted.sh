@@ -6,10 +6,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} CARGO_INCREMENTAL=0
+mkdir -p "$CARGO_TARGET_DIR"
 bugs=("$@")
 [ ${#bugs[@]} -gt 0 ] || for patch in tests/planted/*.patch; do bugs+=("$(basename "$patch" .patch)"); done
 # Always the same place, so that what a patch does not touch is built once.
-tree=$CARGO_TARGET_DIR/planted
+tree=$(cd "$CARGO_TARGET_DIR" && pwd -P)/planted
 git worktree prune
 # What is there may be of another clone that builds in the same folder.
 if ! git worktree list --porcelain | grep -qxF "worktree $tree"; then

@@ -84,6 +84,8 @@ pub struct Answers {
     pub rooms: Vec<Credentials>,
     /// Whether knocks are answered.
     pub knocks: bool,
+    /// Whether more are on their way: who asks for what is not there yet waits for them.
+    pub awaits_more: bool,
 }
 
 /// Who is at the other end, as far as the handshake proves it.

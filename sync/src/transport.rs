@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use replica::id::AuthorKey;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use crate::channel::{Answers, Established, Offer, Peer};
@@ -57,7 +56,7 @@ pub struct Transport {
     /// For one room, and for those that we answer for.
     limits_of_one: TransportLimits,
     limits: TransportLimits,
-    answers: Arc<Answers>,
+    answers: watch::Sender<Answers>,
     accepting: Accepting,
     events: mpsc::Receiver<Queued>,
     /// What was taken from there, and whose turn it is.
@@ -122,7 +121,7 @@ impl Transport {
         Self {
             limits_of_one: limits,
             limits: limits.for_rooms(answers.rooms.len()),
-            answers: Arc::new(answers),
+            answers: watch::Sender::new(answers),
             accepting: Accepting::default(),
             events,
             turns: Turns::default(),
@@ -156,10 +155,10 @@ impl Transport {
         self.accepting = Accepting::default();
     }
 
-    /// Changes what is answered to whoever connects from now on.
+    /// Changes what is answered to whoever connects, or still waits for an answer.
     pub fn set_answers(&mut self, answers: Answers) {
         self.limits = self.limits_of_one.for_rooms(answers.rooms.len());
-        self.answers = Arc::new(answers);
+        self.answers.send_replace(answers);
     }
 
     /// Dials; no number is given twice. Ends in `Connected` or `DialFailed` with this id, unless [closed](Self::close) before.

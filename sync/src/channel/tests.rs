@@ -19,7 +19,7 @@ fn offer(number: u8) -> Offer {
 }
 
 fn answers(rooms: Vec<Credentials>) -> Answers {
-    Answers { rooms, knocks: true }
+    Answers { rooms, knocks: true, ..Answers::default() }
 }
 
 /// Runs a handshake; the initiator's result, then the responder's.
@@ -138,7 +138,7 @@ fn a_knock_shows_who_knocks_and_not_who_listens() {
     assert_eq!(a.peer, Peer::Answered);
     let Peer::Knocking(proof) = &b.peer else { panic!("{:?}", b.peer) };
     assert_eq!(proof.author, identity(1).key());
-    let deaf = Answers { rooms: vec![credentials(2)], knocks: false };
+    let deaf = Answers { rooms: vec![credentials(2)], ..Answers::default() };
     assert_eq!(connect(Offer::Knock(Box::new(identity(1))), &deaf).unwrap_err(), HandshakeError::NoRoom);
 }
 

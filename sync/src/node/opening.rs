@@ -105,10 +105,12 @@ impl Driver {
         let rooms = self.home.state().rooms.iter().map(|room| room.id);
         let closed = rooms.filter(|room| !self.rooms.contains_key(room));
         self.to_open = closed.collect();
+        self.update_answers();
     }
 
     /// Begins with the next room that is to be opened. One after the other, each on its store's thread.
     pub(super) fn open_next(&mut self) {
+        let were_awaited = !self.to_open.is_empty();
         while self.opening.is_empty()
             && let Some(room) = self.to_open.pop_front()
         {
@@ -122,6 +124,10 @@ impl Driver {
             }
             let place = self.place_of(room);
             self.opening.spawn(OpenedRoom::open(room, place));
+        }
+        if were_awaited && self.opening.is_empty() {
+            // None of them is waited for any more.
+            self.update_answers();
         }
     }
 
@@ -158,6 +164,7 @@ impl Driver {
         if let Err(error) = self.take_opened(opened) {
             tracing::warn!(%room, %error, "the room was not opened");
             self.on_room_failed(room, error.to_string());
+            self.update_answers();
         }
     }
 

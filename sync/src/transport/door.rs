@@ -1,7 +1,6 @@
 //! Who may connect, and what is noted about those who may not.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use replica::id::AuthorKey;
 use tokio::net::TcpStream;
@@ -87,15 +86,15 @@ impl Transport {
 
     /// Takes whoever connects, unless there are too many or it is banned. True if it was refused.
     pub(super) fn on_accepted(&mut self, socket: TcpStream, address: SocketAddr) -> bool {
-        let (answers, time) = (Arc::clone(&self.answers), self.limits.handshake_time);
-        self.greet(address, false, async move { greeting::receive(socket, &answers, time).await })
+        let (answers, time) = (self.answers.subscribe(), self.limits.handshake_time);
+        self.greet(address, false, async move { greeting::receive(socket, answers, time).await })
     }
 
     /// Takes a call that waits at a server. What is held against an address is not asked: who calls has another.
     pub(crate) fn pick_up(&mut self, ring: Ring) {
-        let (answers, limits) = (Arc::clone(&self.answers), self.limits);
+        let (answers, limits) = (self.answers.subscribe(), self.limits);
         let address = ring.server;
-        self.greet(address, true, async move { greeting::pick_up(ring, &answers, limits).await });
+        self.greet(address, true, async move { greeting::pick_up(ring, answers, limits).await });
     }
 
     /// Tries to meet a member without the server that joined us. Nothing is held against anybody if that fails: where the
@@ -104,10 +103,10 @@ impl Transport {
         let is_member = matches!(peer, Peer::Member(..));
         let usable = beside.filter(|it| is_member && !it.there.ip().is_loopback());
         let Some(beside) = usable else { return };
-        let (answers, limits, id) = (Arc::clone(&self.answers), self.limits, self.new_id());
+        let (answers, limits, id) = (self.answers.subscribe(), self.limits, self.new_id());
         let address = beside.there;
         let handle = self.greetings.spawn(async move {
-            let met = greeting::meet(*beside, &answers, limits).await;
+            let met = greeting::meet(*beside, answers, limits).await;
             met.ok_or(Failure::Dialed(DialError::Unreachable))
         });
         self.tasks.insert(handle.id(), id);

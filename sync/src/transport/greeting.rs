@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::channel::{Answers, Established, HandshakeError, Initiator, Offer, Responder};
@@ -99,7 +100,7 @@ async fn connect_from(here: Option<SocketAddr>, there: SocketAddr) -> io::Result
 /// Takes a call that waits at a server, and answers whoever calls.
 pub(super) async fn pick_up(
     ring: Ring,
-    answers: &Answers,
+    answers: watch::Receiver<Answers>,
     limits: TransportLimits,
 ) -> Result<Greeting, ReceiveError> {
     let request = Request::PickUp(ring.cookie);
@@ -111,7 +112,11 @@ pub(super) async fn pick_up(
 }
 
 /// Meets the other end of a pair beside its server, if routers let both through.
-pub(super) async fn meet(beside: Beside, answers: &Answers, limits: TransportLimits) -> Option<Greeting> {
+pub(super) async fn meet(
+    beside: Beside,
+    answers: watch::Receiver<Answers>,
+    limits: TransportLimits,
+) -> Option<Greeting> {
     let Beside { here, there, offer } = beside;
     let connected = timeout(MEETING_TIME, async {
         loop {
@@ -142,7 +147,7 @@ async fn initiate(socket: &mut TcpStream, offer: Offer) -> Result<Established, D
 /// Answers whoever connected.
 pub(super) async fn receive(
     mut socket: TcpStream,
-    answers: &Answers,
+    answers: watch::Receiver<Answers>,
     time: Duration,
 ) -> Result<Greeting, ReceiveError> {
     socket.set_nodelay(true)?;
@@ -151,12 +156,32 @@ pub(super) async fn receive(
     Ok(Greeting { socket, established, beside: None })
 }
 
-async fn respond(socket: &mut TcpStream, answers: &Answers) -> Result<Established, ReceiveError> {
+async fn respond(
+    socket: &mut TcpStream,
+    answers: watch::Receiver<Answers>,
+) -> Result<Established, ReceiveError> {
     let first = read(socket).await?;
-    let (responder, answer) = Responder::answer(answers, &first)?;
+    let (responder, answer) = answer(answers, &first).await?;
     write(socket, &answer).await?;
     let last = read(socket).await?;
     Ok(responder.finish(&last)?)
+}
+
+/// Answers message 1 by what is there, or will be.
+async fn answer(
+    mut answers: watch::Receiver<Answers>,
+    first: &[u8],
+) -> Result<(Responder, Vec<u8>), HandshakeError> {
+    loop {
+        {
+            let answers = answers.borrow_and_update();
+            match Responder::answer(&answers, first) {
+                Err(HandshakeError::NoRoom) if answers.awaits_more => {}
+                answered => return answered,
+            }
+        }
+        answers.changed().await.map_err(|_| HandshakeError::NoRoom)?;
+    }
 }
 
 /// Writes a message after its length.

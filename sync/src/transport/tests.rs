@@ -26,7 +26,7 @@ fn credentials(number: u8, secret: &[u8]) -> Credentials {
 }
 
 fn answers(number: u8) -> Answers {
-    Answers { rooms: vec![credentials(number, b"secret")], knocks: true }
+    Answers { rooms: vec![credentials(number, b"secret")], knocks: true, ..Answers::default() }
 }
 
 fn offer(number: u8) -> Offer {
@@ -413,6 +413,34 @@ async fn a_wrong_secret_is_refused_and_the_dialler_knows() {
         event = next_but_refusals(&mut transport) => panic!("{event:?}"),
     };
     assert_eq!(error, DialError::RoomRefused, "knocks are not answered any more");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_room_that_is_being_opened_waits_for_it_and_others_are_refused_then() {
+    let limits = TransportLimits::default();
+    let mut transport = Transport::new(limits, Answers { awaits_more: true, ..Answers::default() });
+    let address = transport.listen(LOCALHOST).unwrap();
+    let mut dialling = Transport::new(limits, Answers::default());
+    dialling.dial(address, offer(1));
+    let wrong = Offer::Member(Box::new(credentials(1, b"a guess")));
+    let refused = dial_error(wrong, address, limits);
+    let mut refused = std::pin::pin!(refused);
+    let early = timeout(Duration::from_millis(200), async {
+        tokio::select! {
+            event = next_but_refusals(&mut transport) => format!("{event:?}"),
+            event = next_but_refusals(&mut dialling) => format!("{event:?}"),
+            error = &mut refused => format!("{error:?}"),
+        }
+    });
+    assert!(early.await.is_err(), "nobody is answered yet");
+    transport.set_answers(Answers { awaits_more: true, ..answers(2) });
+    tokio::join!(connected(&mut transport), connected(&mut dialling));
+    transport.set_answers(answers(2));
+    let error = tokio::select! {
+        error = &mut refused => error,
+        event = next_but_refusals(&mut transport) => panic!("{event:?}"),
+    };
+    assert_eq!(error, DialError::RoomRefused);
 }
 
 #[tokio::test]
