@@ -105,12 +105,14 @@ impl Driver {
         let rooms = self.home.state().rooms.iter().map(|room| room.id);
         let closed = rooms.filter(|room| !self.rooms.contains_key(room));
         self.to_open = closed.collect();
-        self.update_answers();
     }
 
-    /// Begins with the next room that is to be opened. One after the other, each on its store's thread.
+    /// Begins with the next room that is to be opened. One after the other, each on its store's thread; who comes
+    /// for one of them waits.
     pub(super) fn open_next(&mut self) {
-        let were_awaited = !self.to_open.is_empty();
+        if !self.opening.is_empty() || self.to_open.is_empty() {
+            return;
+        }
         while self.opening.is_empty()
             && let Some(room) = self.to_open.pop_front()
         {
@@ -125,10 +127,7 @@ impl Driver {
             let place = self.place_of(room);
             self.opening.spawn(OpenedRoom::open(room, place));
         }
-        if were_awaited && self.opening.is_empty() {
-            // None of them is waited for any more.
-            self.update_answers();
-        }
+        self.update_answers();
     }
 
     /// Opens a room now, if it is not open. One that is just being opened is waited for.

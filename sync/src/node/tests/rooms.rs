@@ -8,10 +8,12 @@ use replica::store::StoreError;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::channel::{Answers, Credentials, Offer, RoomKey};
 use crate::node::keeper::Kept;
 use crate::node::listeners::HANDLE;
 use crate::node::{NodeError, Request, RoomStatus};
 use crate::penalty::Refused;
+use crate::transport::{Transport, TransportEvent, TransportLimits};
 
 impl Person {
     async fn room(&self) -> RoomId {
@@ -188,6 +190,31 @@ async fn a_room_that_cannot_be_opened_keeps_no_other_from_it() {
     ann.reads("still at home").await;
     let rooms = ann.rooms().await;
     assert!(!rooms[&work].is_open && rooms[&work].trouble.is_some(), "{rooms:?}");
+}
+
+#[tokio::test]
+async fn who_comes_for_a_room_before_it_is_open_is_not_sent_away() {
+    let mut ann = Person::start("ann", quiet()).await;
+    let ticket = ann.invites().await;
+    ann.node.join(Ticket { room: RoomId([9; 32]), secret: [9; 32], ..ticket.clone() }).await.unwrap();
+    let folder = ann.folder;
+    ann.node.stop().await;
+    let (mut driver, _asking, asked, _events) = driver(&folder, quiet()).await;
+    let address = driver.listening[0];
+    let mut carol = Transport::new(TransportLimits::default(), Answers::default());
+    let credentials = Credentials {
+        room: ticket.room,
+        key: RoomKey::from_secret(&ticket.secret),
+        identity: Identity::from_secret(&[3; 32]),
+        cards: Vec::new(),
+        invite: None,
+    };
+    carol.dial(address, Offer::Member(Box::new(credentials)));
+    driver.open_next();
+    assert!(!driver.rooms.contains_key(&ticket.room), "else this tests nothing");
+    tokio::spawn(driver.run(asked));
+    let met = carol.next_event().await;
+    assert!(matches!(met, TransportEvent::Connected { .. }), "{met:?}");
 }
 
 #[tokio::test]
