@@ -212,7 +212,8 @@ async fn who_comes_for_a_room_before_it_is_open_is_not_sent_away() {
     carol.dial(address, Offer::Member(Box::new(credentials)));
     driver.open_next();
     assert!(!driver.rooms.contains_key(&ticket.room), "else this tests nothing");
-    tokio::spawn(driver.run(asked));
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(driver.run(asked));
     let met = carol.next_event().await;
     assert!(matches!(met, TransportEvent::Connected { .. }), "{met:?}");
 }
