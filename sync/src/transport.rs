@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use replica::id::AuthorKey;
 use tokio::net::{TcpListener, TcpStream};
@@ -56,7 +57,7 @@ pub struct Transport {
     /// For one room, and for those that we answer for.
     limits_of_one: TransportLimits,
     limits: TransportLimits,
-    answers: watch::Sender<Answers>,
+    answers: watch::Sender<Arc<Answers>>,
     accepting: Accepting,
     events: mpsc::Receiver<Queued>,
     /// What was taken from there, and whose turn it is.
@@ -121,7 +122,7 @@ impl Transport {
         Self {
             limits_of_one: limits,
             limits: limits.for_rooms(answers.rooms.len()),
-            answers: watch::Sender::new(answers),
+            answers: watch::Sender::new(Arc::new(answers)),
             accepting: Accepting::default(),
             events,
             turns: Turns::default(),
@@ -158,7 +159,12 @@ impl Transport {
     /// Changes what is answered to whoever connects, or still waits for an answer.
     pub fn set_answers(&mut self, answers: Answers) {
         self.limits = self.limits_of_one.for_rooms(answers.rooms.len());
-        self.answers.send_replace(answers);
+        self.answers.send_replace(Arc::new(answers));
+    }
+
+    /// Whether who asks for what is not there yet waits, as it was set last.
+    pub(crate) fn awaits_more(&self) -> bool {
+        self.answers.borrow().awaits_more
     }
 
     /// Dials; no number is given twice. Ends in `Connected` or `DialFailed` with this id, unless [closed](Self::close) before.

@@ -252,8 +252,7 @@ impl Driver {
         let rooms = self.rooms.keys().filter_map(|room| self.credentials(room)).collect();
         let is_attended = self.options.attended || self.any_guest(|guest| guest.attended);
         let knocks = (is_attended || self.is_open()) && !self.lobby.is_moving();
-        let awaits_more = !self.to_open.is_empty() || !self.opening.is_empty();
-        self.transport.set_answers(Answers { rooms, knocks, awaits_more });
+        self.transport.set_answers(Answers { rooms, knocks, awaits_more: self.awaits_rooms() });
         self.announce();
     }
 

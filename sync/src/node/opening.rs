@@ -92,6 +92,11 @@ impl Driver {
         self.rooms.len() + self.opening.len() >= ROOMS_PER_LISTENER_MAX
     }
 
+    /// Whether rooms are being opened, or are yet to be.
+    pub(super) fn awaits_rooms(&self) -> bool {
+        !self.to_open.is_empty() || !self.opening.is_empty()
+    }
+
     /// Whether a room of the home is closed and can be opened, as far as is known.
     pub(super) fn is_to_open(&self, room: &RoomId) -> bool {
         self.home.state().room(room).is_some()
@@ -110,9 +115,6 @@ impl Driver {
     /// Begins with the next room that is to be opened. One after the other, each on its store's thread; who comes
     /// for one of them waits.
     pub(super) fn open_next(&mut self) {
-        if !self.opening.is_empty() || self.to_open.is_empty() {
-            return;
-        }
         while self.opening.is_empty()
             && let Some(room) = self.to_open.pop_front()
         {
@@ -127,7 +129,9 @@ impl Driver {
             let place = self.place_of(room);
             self.opening.spawn(OpenedRoom::open(room, place));
         }
-        self.update_answers();
+        if self.awaits_rooms() != self.transport.awaits_more() {
+            self.update_answers();
+        }
     }
 
     /// Opens a room now, if it is not open. One that is just being opened is waited for.
@@ -163,7 +167,6 @@ impl Driver {
         if let Err(error) = self.take_opened(opened) {
             tracing::warn!(%room, %error, "the room was not opened");
             self.on_room_failed(room, error.to_string());
-            self.update_answers();
         }
     }
 

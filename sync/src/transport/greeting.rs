@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -100,7 +101,7 @@ async fn connect_from(here: Option<SocketAddr>, there: SocketAddr) -> io::Result
 /// Takes a call that waits at a server, and answers whoever calls.
 pub(super) async fn pick_up(
     ring: Ring,
-    answers: watch::Receiver<Answers>,
+    answers: watch::Receiver<Arc<Answers>>,
     limits: TransportLimits,
 ) -> Result<Greeting, ReceiveError> {
     let request = Request::PickUp(ring.cookie);
@@ -114,7 +115,7 @@ pub(super) async fn pick_up(
 /// Meets the other end of a pair beside its server, if routers let both through.
 pub(super) async fn meet(
     beside: Beside,
-    answers: watch::Receiver<Answers>,
+    answers: watch::Receiver<Arc<Answers>>,
     limits: TransportLimits,
 ) -> Option<Greeting> {
     let Beside { here, there, offer } = beside;
@@ -147,7 +148,7 @@ async fn initiate(socket: &mut TcpStream, offer: Offer) -> Result<Established, D
 /// Answers whoever connected.
 pub(super) async fn receive(
     mut socket: TcpStream,
-    answers: watch::Receiver<Answers>,
+    answers: watch::Receiver<Arc<Answers>>,
     time: Duration,
 ) -> Result<Greeting, ReceiveError> {
     socket.set_nodelay(true)?;
@@ -158,7 +159,7 @@ pub(super) async fn receive(
 
 async fn respond(
     socket: &mut TcpStream,
-    answers: watch::Receiver<Answers>,
+    answers: watch::Receiver<Arc<Answers>>,
 ) -> Result<Established, ReceiveError> {
     let first = read(socket).await?;
     let (responder, answer) = answer(answers, &first).await?;
@@ -169,16 +170,14 @@ async fn respond(
 
 /// Answers message 1 by what is there, or will be.
 async fn answer(
-    mut answers: watch::Receiver<Answers>,
+    mut answers: watch::Receiver<Arc<Answers>>,
     first: &[u8],
 ) -> Result<(Responder, Vec<u8>), HandshakeError> {
     loop {
-        {
-            let answers = answers.borrow_and_update();
-            match Responder::answer(&answers, first) {
-                Err(HandshakeError::NoRoom) if answers.awaits_more => {}
-                answered => return answered,
-            }
+        let now = Arc::clone(&answers.borrow_and_update());
+        match Responder::answer(&now, first) {
+            Err(HandshakeError::NoRoom) if now.awaits_more => {}
+            answered => return answered,
         }
         answers.changed().await.map_err(|_| HandshakeError::NoRoom)?;
     }

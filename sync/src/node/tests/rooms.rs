@@ -219,6 +219,23 @@ async fn who_comes_for_a_room_before_it_is_open_is_not_sent_away() {
 }
 
 #[tokio::test]
+async fn who_comes_for_a_room_that_cannot_be_opened_waits_no_longer_than_it_is_tried() {
+    let (folder, mut bob) = (tempfile::tempdir().unwrap(), Person::start("bob", quiet()).await);
+    let ticket = bob.invites().await;
+    let (mut driver, ..) = driver(&folder, quiet()).await;
+    driver.keep_ticket(&ticket).unwrap();
+    let store = driver.home.store_dir(&ticket.room);
+    std::fs::create_dir_all(store.parent().unwrap()).unwrap();
+    std::fs::write(&store, "no folder").unwrap();
+    driver.open_all();
+    driver.open_next();
+    assert!(driver.transport.awaits_more());
+    driver.open_room(ticket.room).await.unwrap_err();
+    driver.open_next();
+    assert!(!driver.transport.awaits_more());
+}
+
+#[tokio::test]
 async fn nobody_waits_for_a_room_to_be_opened_but_who_asked_for_it() {
     let (folder, mut bob) = (tempfile::tempdir().unwrap(), Person::start("bob", quiet()).await);
     let ticket = bob.invites().await;
