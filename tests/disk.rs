@@ -132,11 +132,22 @@ fn a_person_reads_on_when_the_disk_becomes_full() {
     screen.shows("from better days");
     std::fs::write(disk.path().join("junk"), vec![1; 16 << 20]).unwrap_err();
     // The store's file has some place left. What others write at this home fails in the same moment.
-    let sends = (0..1_000).map(|number| ann.run(&["send", &noise(number)]));
-    let failed = sends.into_iter().find(|output| !output.status.success()).expect("a disk that becomes full");
+    let mut acknowledged = Vec::new();
+    let failed = loop {
+        let output = ann.run(&["send", &noise(acknowledged.len())]);
+        if !output.status.success() {
+            break output;
+        }
+        acknowledged.push(String::from_utf8(output.stdout).unwrap().trim().to_owned());
+        assert!(acknowledged.len() < 1_000, "the disk does not become full");
+    };
     assert_eq!(failed.status.code(), Some(4), "{failed:?}");
     screen.shows("READ ONLY");
     screen.shows("you can still read");
+    // The chat has the store open, and reads for whoever asks.
+    let log = ann.log();
+    assert!(acknowledged.iter().all(|id| log.contains(id)), "an acknowledged message is not there");
+    ann.verify();
     screen.press("/search better\r");
     screen.shows("from better days");
     // The search is closed first.

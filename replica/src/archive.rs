@@ -103,6 +103,8 @@ pub struct Archive {
     documents: Documents,
     /// The blocks with lower numbers are not put together any more.
     folded_to: u32,
+    /// Whether the store is a copy in memory of one that cannot be written.
+    is_read_only: bool,
 }
 
 impl std::fmt::Debug for Archive {
@@ -152,7 +154,8 @@ impl Archive {
             graph.lines().for_each(|(piece, actor)| actors.set(piece, actor));
         }
         let documents = Documents::default();
-        let mut archive = Self { room, store, log, actors, timeline, documents, folded_to: 0 };
+        let is_read_only = false;
+        let mut archive = Self { room, store, log, actors, timeline, documents, folded_to: 0, is_read_only };
         let (timeline, mut shelf, documents) = archive.parts();
         *documents = Documents::open(timeline, &mut shelf)?;
         Ok((archive, Opened { graph, members, notes }))
@@ -161,17 +164,11 @@ impl Archive {
     /// Makes a batch durable. Answers for each of its entries, in order, how many rows stand behind it.
     ///
     /// # Errors
-    /// When the store fails. The archive then takes no more, and what it knows may be ahead of the disk.
+    /// When the store fails: what it has of the batch is then not known, and it takes no more. Reading goes on with
+    /// [`Archive::read_on`].
     pub fn commit(&mut self, batch: &Batch) -> Result<Vec<u32>, StoreError> {
-        let mut writes = Vec::new();
-        let first = self.log.len();
-        for block in &batch.blocks {
-            let count = u32::try_from(block.rows.len()).map_err(|_| Damage::Log)?;
-            self.log.stage(&block.bytes, count, &mut writes)?;
-        }
-        notes::stage(batch, &mut writes);
-        self.forget_moved(batch)?;
-        self.store.commit(&writes)?;
+        let (first, end) = (self.log.len(), self.log.end());
+        self.store_batch(batch).inspect_err(|_| self.log.rewind(end))?;
         if first == 0 && !self.log.is_empty() {
             self.timeline = Timeline::new(period_ms(&self.log, self.store.as_ref(), &self.room)?);
         }
@@ -315,6 +312,20 @@ impl Archive {
         let (timeline, mut shelf, documents) = self.parts();
         documents.save_all(timeline, &mut shelf)?;
         self.store.close()
+    }
+
+    fn store_batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if self.is_read_only {
+            return Err(StoreError::Failed);
+        }
+        let mut writes = Vec::new();
+        for block in &batch.blocks {
+            let count = u32::try_from(block.rows.len()).map_err(|_| Damage::Log)?;
+            self.log.stage(&block.bytes, count, &mut writes)?;
+        }
+        notes::stage(batch, &mut writes);
+        self.forget_moved(batch)?;
+        self.store.commit(&writes)
     }
 
     fn parts(&mut self) -> (&Timeline, LogShelf<'_>, &mut Documents) {

@@ -20,7 +20,7 @@ pub use log::{BlockNumber, Log};
 pub use memory::MemoryStore;
 pub(crate) use sled::Before;
 pub use sled::SledStore;
-pub(crate) use sled::{exchange, open_copy, read_database, remove};
+pub(crate) use sled::{exchange, open_copy, read_database, read_own_database, remove};
 
 use crate::limits::{STORE_KEY_BYTES_MAX, STORE_VALUE_BYTES_MAX};
 

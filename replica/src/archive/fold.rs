@@ -33,8 +33,10 @@ impl Archive {
             return Ok(true);
         }
         let mut writes = Vec::new();
-        self.log.fold(BlockNumber(run.start)..BlockNumber(run.end), &blocks, &mut writes)?;
+        let mut log = self.log.clone();
+        log.fold(BlockNumber(run.start)..BlockNumber(run.end), &blocks, &mut writes)?;
         self.store.commit(&writes)?;
+        self.log = log;
         // The last one may be small still, and grow with what follows.
         self.folded_to = run.start + u32::try_from(blocks.len()).unwrap_or(0) - 1;
         Ok(true)

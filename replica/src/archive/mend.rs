@@ -14,7 +14,7 @@ use crate::id::{ChainId, EntryId, Position, RoomId, StoreId};
 use crate::store::log::carve::{Carved, carve};
 use crate::store::{
     Before, Damage, Log, MemoryStore, SledStore, Store, StoreError, Write, exchange, open_copy,
-    read_database, remove,
+    read_database, read_own_database, remove,
 };
 
 /// What came of mending.
@@ -53,7 +53,7 @@ impl Archive {
     }
 
     /// Reads a store that the system does not let us write, as on a full disk or a read-only one: every entry that
-    /// verifies, into memory. What is committed to this archive is not kept; notes are not read.
+    /// verifies, into memory. Nothing can be committed; notes are not read.
     ///
     /// # Errors
     /// When the files cannot be read, or nothing in them can.
@@ -79,7 +79,29 @@ impl Archive {
         }
         let mut store = MemoryStore::new();
         append_all(&mut store, &salvage.blocks)?;
-        Self::open(Box::new(store), room, fresh, false)
+        let (mut archive, opened) = Self::open(Box::new(store), room, fresh, false)?;
+        archive.is_read_only = true;
+        Ok((archive, opened))
+    }
+
+    /// Reads on after the store in this folder failed: what was committed, into memory. A database that could not write
+    /// a page cannot read it either, with all that was on it before. Nothing more can be committed.
+    ///
+    /// # Errors
+    /// When the files cannot be read, or lack something. Reading then goes on as well as the database can.
+    pub fn read_on(&mut self, folder: &Path) -> Result<(), StoreError> {
+        if self.is_read_only {
+            return Ok(());
+        }
+        let found = carve(&read_own_database(folder)?).blocks;
+        let mut copy = MemoryStore::new();
+        self.log.write_anew(found, &mut copy)?;
+        let failed = std::mem::replace(&mut self.store, Box::new(copy));
+        self.is_read_only = true;
+        if let Err(error) = failed.close() {
+            tracing::debug!(%error, "a store that failed was closed");
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod documents;
 mod faults;
 mod fold;
 mod mend;
+mod read_on;
 
 const FRESH: (StoreId, u64) = (StoreId([4; 16]), 9);
 

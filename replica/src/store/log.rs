@@ -15,6 +15,7 @@
 //! Numbers are big-endian; the seal is a version byte and a CRC-32 over key and fields. The rolling hash is
 //! SHA-256(the one before ‖ entries ‖ SHA-256 of the block), from all zero.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
@@ -33,11 +34,19 @@ pub struct BlockNumber(pub u32);
 
 /// What a log knows of its blocks: 44 bytes each, none of their content.
 ///
-/// [`Log::stage`] moves it ahead of the store: when the commit that follows fails, this value must not be used any
-/// further. The store latches then, and the log is opened anew with it.
+/// [`Log::stage`] and [`Log::fold`] move it ahead of the store. When the commit that follows fails, what was staged is
+/// taken back by [`Log::rewind`], and a fold by going on with a clone from before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     blocks: Vec<Block>,
+    entries: Position,
+    rolling: Hash,
+}
+
+/// An end that a log had.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    blocks: usize,
     entries: Position,
     rolling: Hash,
 }
@@ -127,6 +136,34 @@ impl Log {
         Ok(())
     }
 
+    /// Where it ends, for [`Log::rewind`].
+    #[must_use]
+    pub fn end(&self) -> End {
+        End { blocks: self.blocks.len(), entries: self.entries, rolling: self.rolling }
+    }
+
+    /// Forgets what was staged since it ended there. What was folded since is another log, which has no such end.
+    pub fn rewind(&mut self, end: End) {
+        self.blocks.truncate(end.blocks);
+        (self.entries, self.rolling) = (end.entries, end.rolling);
+    }
+
+    /// Writes this log into an empty store, from blocks that were found somewhere in any order.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when one of its blocks is not among them, or when the store fails.
+    pub fn write_anew(&self, found: Vec<Vec<u8>>, store: &mut dyn Store) -> Result<(), StoreError> {
+        let found: BTreeMap<Hash, Vec<u8>> =
+            found.into_iter().map(|bytes| (hash_of(&bytes), bytes)).collect();
+        let mut writes = Vec::new();
+        for block in &self.blocks {
+            block.stage(found.get(&block.hash).ok_or(Damage::Log)?, &mut writes);
+            store.commit(&std::mem::take(&mut writes))?;
+        }
+        self.stage_tail(&mut writes);
+        store.commit(&writes)
+    }
+
     /// The bytes of a block, checked against its hash.
     ///
     /// # Errors
@@ -148,7 +185,7 @@ impl Log {
             }
             bytes.extend_from_slice(payload);
         }
-        let is_whole = Hash::from(Sha256::digest(&bytes)) == block.hash;
+        let is_whole = hash_of(&bytes) == block.hash;
         if is_whole { Ok(bytes) } else { Err(Damage::Row(LOG).into()) }
     }
 
@@ -243,7 +280,7 @@ impl Block {
         }
         let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= BLOCK_BYTES_MAX);
         let length = length.ok_or(StoreError::TooLarge { bytes: bytes.len() })?;
-        Ok(Self { first, count, bytes: length, hash: Sha256::digest(bytes).into() })
+        Ok(Self { first, count, bytes: length, hash: hash_of(bytes) })
     }
 
     /// Adds the block's rows.
@@ -291,6 +328,10 @@ impl Block {
             && fields.len() == if block.is_inline() { bytes as usize } else { 0 };
         if is_sound { Ok((block, fields)) } else { Err(Damage::Row(LOG).into()) }
     }
+}
+
+fn hash_of(bytes: &[u8]) -> Hash {
+    Sha256::digest(bytes).into()
 }
 
 fn index_key(first: Position) -> Vec<u8> {

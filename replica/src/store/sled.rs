@@ -5,9 +5,14 @@
 //! cut undoes. It panics on some damaged files, so every call runs under `catch_unwind` and a panic counts as damage.
 //! The panic's message still reaches the panic hook, and so by default stderr: the hook is the program's to set.
 //!
+//! After a write that failed, sled also fails to read pages that it could not write and has no longer in memory, with all
+//! rows on them, old ones too. They are in the file all the same: [`Archive::read_on`] finds them.
+//!
 //! What sled cannot tell is that its file lost its end: it then opens as it was some commits ago. So every batch
 //! carries its number, and after each sync the number is noted in a file of its own, the witness. The note is not
 //! synced: it is never ahead of the database after a power cut, and it notices any other loss.
+//!
+//! [`Archive::read_on`]: crate::archive::Archive::read_on
 
 use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -27,7 +32,7 @@ mod repair;
 mod tests;
 
 pub(crate) use before::Before;
-pub(crate) use repair::{exchange, open_copy, read_database, remove};
+pub(crate) use repair::{exchange, open_copy, read_database, read_own_database, remove};
 
 /// A store in a folder. Dropping it loses nothing that was committed.
 pub struct SledStore {

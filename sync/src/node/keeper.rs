@@ -198,10 +198,7 @@ impl Worker {
             match self.keep_up(is_quiet) {
                 Ok(true) => rest = Duration::ZERO,
                 Ok(false) => rest = SAVE_AFTER,
-                Err(error) => {
-                    self.answer(Kept::Failed(error));
-                    (self.maintains, self.may_fold) = (false, false);
-                }
+                Err(error) => self.fail(error),
             }
             self.tell_progress();
         }
@@ -225,16 +222,15 @@ impl Worker {
             Job::Commit(batch) => {
                 let outcome = self.archive.commit(&batch);
                 self.may_fold |= outcome.is_ok();
-                self.answer(outcome.map_or_else(Kept::Failed, Kept::Persisted));
+                self.conclude(outcome.map(Kept::Persisted));
             }
             Job::Read(connection, positions) => {
                 let outcome = self.archive.blocks(&positions);
-                self.answer(outcome.map_or_else(Kept::Failed, |blocks| Kept::Blocks(connection, blocks)));
+                self.conclude(outcome.map(|blocks| Kept::Blocks(connection, blocks)));
             }
             Job::ReadNewest(connection, count) => {
                 let outcome = self.archive.newest(count);
-                let newest = |(positions, blocks)| Kept::Newest(connection, positions, blocks);
-                self.answer(outcome.map_or_else(Kept::Failed, newest));
+                self.conclude(outcome.map(|(positions, blocks)| Kept::Newest(connection, positions, blocks)));
             }
             Job::Page { before, count, answer } => match self.archive.page(before.as_ref(), count) {
                 Ok(rows) => self.answer(Kept::Page(rows, answer)),
@@ -250,6 +246,22 @@ impl Worker {
                 drop(answer.send(bundle.map_err(|source| NodeError::Store { folder, source })));
             }
             Job::Export(answer) => drop(answer.send(self.archive.export().map_err(|_| NodeError::Export))),
+        }
+    }
+
+    fn conclude(&mut self, outcome: Result<Kept, StoreError>) {
+        match outcome {
+            Ok(kept) => self.answer(kept),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Says that the store failed, and prepares for reading what it has.
+    fn fail(&mut self, error: StoreError) {
+        self.answer(Kept::Failed(error));
+        (self.maintains, self.may_fold) = (false, false);
+        if let Err(error) = self.archive.read_on(&self.folder) {
+            tracing::warn!(%error, "of a store that failed, not everything may be readable");
         }
     }
 

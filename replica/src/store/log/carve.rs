@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest as _, Sha256};
-
-use super::{Block, FIELDS_BYTES, Hash, LOG, PART_BYTES, TAIL, index_key, part_key};
+use super::{Block, FIELDS_BYTES, Hash, LOG, PART_BYTES, TAIL, hash_of, index_key, part_key};
 use crate::id::Position;
 use crate::limits::BLOCK_ENTRIES_MAX;
 use crate::store::row;
@@ -73,10 +71,6 @@ fn values(file: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 fn tail(value: &[u8]) -> Option<Position> {
     let fields = row::unseal(TAIL, value.get(..row::SEAL_BYTES + TAIL_BYTES)?, LOG).ok()?;
     Some(Position::from_be_bytes(*fields.get(4..)?.first_chunk()?))
-}
-
-fn hash_of(bytes: &[u8]) -> Hash {
-    Sha256::digest(bytes).into()
 }
 
 fn piece(value: &[u8], from: usize, length: usize) -> Option<&[u8]> {

@@ -33,9 +33,14 @@ pub(crate) fn open_copy(folder: &Path, copy: &Path) -> Result<SledStore, StoreEr
     }
 }
 
-/// The bytes of the database's file; none where there is no such file.
+/// The bytes of the database's file, once nobody has it open; none where there is no such file.
 pub(crate) fn read_database(folder: &Path) -> io::Result<Vec<u8>> {
     super::await_lock(folder).map_err(io::Error::other)?;
+    read_own_database(folder)
+}
+
+/// The same while we have it open. Of what is being written it may have a part.
+pub(crate) fn read_own_database(folder: &Path) -> io::Result<Vec<u8>> {
     match fs::read(folder.join(DATABASE_FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         read => read,
