@@ -97,6 +97,7 @@ impl Keeper {
                                 progress: shared,
                                 maintains,
                                 may_fold,
+                                just_failed: false,
                                 folder: place.folder,
                             }
                             .run();
@@ -170,6 +171,8 @@ struct Worker {
     maintains: bool,
     /// Whether the log may have small blocks to put together.
     may_fold: bool,
+    /// Whether the store failed, and nothing was read since.
+    just_failed: bool,
     folder: PathBuf,
 }
 
@@ -218,6 +221,12 @@ impl Worker {
     }
 
     fn work(&mut self, job: Job) {
+        if !matches!(job, Job::Commit(_))
+            && std::mem::take(&mut self.just_failed)
+            && let Err(error) = self.archive.read_on(&self.folder)
+        {
+            tracing::warn!(%error, "of a store that failed, not everything may be readable");
+        }
         match job {
             Job::Commit(batch) => {
                 let outcome = self.archive.commit(&batch);
@@ -256,13 +265,9 @@ impl Worker {
         }
     }
 
-    /// Says that the store failed, and prepares for reading what it has.
     fn fail(&mut self, error: StoreError) {
+        (self.maintains, self.may_fold, self.just_failed) = (false, false, true);
         self.answer(Kept::Failed(error));
-        (self.maintains, self.may_fold) = (false, false);
-        if let Err(error) = self.archive.read_on(&self.folder) {
-            tracing::warn!(%error, "of a store that failed, not everything may be readable");
-        }
     }
 
     fn answer(&self, kept: Kept) {
