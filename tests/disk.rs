@@ -51,20 +51,25 @@ fn noise(number: usize) -> String {
     (0..4000).map(|_| next()).collect()
 }
 
+/// Sends until the disk is full. Answers the ids of what was acknowledged, and what was said of what was not.
+fn send_until_it_fails(home: &Home, send: &[&str]) -> (Vec<String>, String) {
+    let mut acknowledged = Vec::new();
+    loop {
+        let output = home.run(&[send, &[&noise(acknowledged.len())]].concat());
+        if !output.status.success() {
+            assert_eq!(output.status.code(), Some(4), "{output:?}");
+            return (acknowledged, String::from_utf8(output.stderr).unwrap());
+        }
+        acknowledged.push(String::from_utf8(output.stdout).unwrap().trim().to_owned());
+        assert!(acknowledged.len() < 2_000, "the disk does not become full");
+    }
+}
+
 #[test]
 fn a_full_disk_is_said_nothing_acknowledged_is_lost_and_reading_goes_on() {
     let Some(disk) = Mount::new(&["-t", "tmpfs", "-o", "size=3m", "tmpfs"]) else { return };
     let ann = Home::within(disk.path(), "ann");
-    let mut acknowledged = Vec::new();
-    let error = loop {
-        let output = ann.run(&["--offline", "send", &noise(acknowledged.len())]);
-        if !output.status.success() {
-            assert_eq!(output.status.code(), Some(4));
-            break String::from_utf8(output.stderr).unwrap();
-        }
-        acknowledged.push(String::from_utf8(output.stdout).unwrap().trim().to_owned());
-        assert!(acknowledged.len() < 2_000, "the disk does not become full");
-    };
+    let (acknowledged, error) = send_until_it_fails(&ann, &["--offline", "send"]);
     assert!(error.contains("No space left"), "{error}");
     assert!(acknowledged.len() > 20);
     let check = || {
@@ -132,16 +137,7 @@ fn a_person_reads_on_when_the_disk_becomes_full() {
     screen.shows("from better days");
     std::fs::write(disk.path().join("junk"), vec![1; 16 << 20]).unwrap_err();
     // The store's file has some place left. What others write at this home fails in the same moment.
-    let mut acknowledged = Vec::new();
-    let failed = loop {
-        let output = ann.run(&["send", &noise(acknowledged.len())]);
-        if !output.status.success() {
-            break output;
-        }
-        acknowledged.push(String::from_utf8(output.stdout).unwrap().trim().to_owned());
-        assert!(acknowledged.len() < 1_000, "the disk does not become full");
-    };
-    assert_eq!(failed.status.code(), Some(4), "{failed:?}");
+    let (acknowledged, _) = send_until_it_fails(&ann, &["send"]);
     screen.shows("READ ONLY");
     screen.shows("you can still read");
     // The chat has the store open, and reads for whoever asks.

@@ -93,9 +93,9 @@ impl Archive {
         if self.is_read_only {
             return Ok(());
         }
-        let found = carve(&read_own_database(folder)?).blocks;
+        let blocks = self.log.pick(carve(&read_own_database(folder)?).blocks)?;
         let mut copy = MemoryStore::new();
-        self.log.write_anew(found, &mut copy)?;
+        append_all(&mut copy, &blocks)?;
         let failed = std::mem::replace(&mut self.store, Box::new(copy));
         self.is_read_only = true;
         if let Err(error) = failed.close() {

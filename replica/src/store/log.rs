@@ -34,8 +34,8 @@ pub struct BlockNumber(pub u32);
 
 /// What a log knows of its blocks: 44 bytes each, none of their content.
 ///
-/// [`Log::stage`] and [`Log::fold`] move it ahead of the store. When the commit that follows fails, what was staged is
-/// taken back by [`Log::rewind`], and a fold by going on with a clone from before it.
+/// [`Log::stage`] and [`Log::fold`] move it ahead of the store. When the commit that follows fails, this value must not be
+/// used any further: [`Archive`](crate::archive::Archive) goes on with what it was before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     blocks: Vec<Block>,
@@ -45,7 +45,7 @@ pub struct Log {
 
 /// An end that a log had.
 #[derive(Clone, Copy, Debug)]
-pub struct End {
+pub(crate) struct End {
     blocks: usize,
     entries: Position,
     rolling: Hash,
@@ -137,31 +137,25 @@ impl Log {
     }
 
     /// Where it ends, for [`Log::rewind`].
-    #[must_use]
-    pub fn end(&self) -> End {
+    pub(crate) fn end(&self) -> End {
         End { blocks: self.blocks.len(), entries: self.entries, rolling: self.rolling }
     }
 
     /// Forgets what was staged since it ended there. What was folded since is another log, which has no such end.
-    pub fn rewind(&mut self, end: End) {
+    pub(crate) fn rewind(&mut self, end: End) {
         self.blocks.truncate(end.blocks);
         (self.entries, self.rolling) = (end.entries, end.rolling);
     }
 
-    /// Writes this log into an empty store, from blocks that were found somewhere in any order.
+    /// Of blocks in any order those of this log, in its order, with how many entries each holds.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when one of its blocks is not among them, or when the store fails.
-    pub fn write_anew(&self, found: Vec<Vec<u8>>, store: &mut dyn Store) -> Result<(), StoreError> {
-        let found: BTreeMap<Hash, Vec<u8>> =
+    /// [`StoreError::Damaged`] when one of them is not there.
+    pub(crate) fn pick(&self, found: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, u32)>, StoreError> {
+        let mut found: BTreeMap<Hash, Vec<u8>> =
             found.into_iter().map(|bytes| (hash_of(&bytes), bytes)).collect();
-        let mut writes = Vec::new();
-        for block in &self.blocks {
-            block.stage(found.get(&block.hash).ok_or(Damage::Log)?, &mut writes);
-            store.commit(&std::mem::take(&mut writes))?;
-        }
-        self.stage_tail(&mut writes);
-        store.commit(&writes)
+        let picked = self.blocks.iter().map(|block| Some((found.remove(&block.hash)?, block.count)));
+        picked.collect::<Option<_>>().ok_or(Damage::Log.into())
     }
 
     /// The bytes of a block, checked against its hash.
